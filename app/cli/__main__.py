@@ -1,0 +1,5 @@
+"""``python -m app.cli`` is ``dispute-hub``."""
+
+from app.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""How a command ends: 0 done, 1 failed, 2 wrong use; one clear sentence and what to do next, no traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+
+def guarded(command: Callable[[], None]) -> int:
+    """Run the command line and return its exit code. ``HUB_DEBUG=1`` lets tracebacks through."""
+    from hub.errors import ConfigurationError, HubError, UserInputError
+
+    try:
+        command()
+        sys.stdout.flush()
+        return 0
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 1
+    except KeyboardInterrupt:
+        _tell("stopped")
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has had enough; python would complain once more when it closes stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except HubError as exc:
+        if _is_debugging():
+            raise
+        _tell(f"error: {exc}", exc.hint)
+        return 2 if isinstance(exc, ConfigurationError | UserInputError) else 1
+    except Exception as exc:
+        if _is_debugging():
+            raise
+        _tell(*_explained(exc))
+        return 1
+
+
+def _explained(exc: Exception) -> tuple[str, str]:
+    # messages of databases and libraries may repeat values of citizens: only the kind of error is told
+    kind = type(exc).__name__
+    modules = {base.__module__.split(".")[0] for base in type(exc).__mro__}
+    if modules & {"sqlalchemy", "asyncpg", "aiosqlite", "sqlite3"}:
+        cause = type(getattr(exc, "orig", None) or exc).__name__
+        return (
+            f"error: the database refuses ({cause})",
+            "Run `dispute-hub doctor`; a new database needs `dispute-hub migrate`. HUB_DEBUG=1 shows more.",
+        )
+    if isinstance(exc, OSError):
+        name = f" {exc.filename}" if exc.filename else ""
+        return f"error: {exc.strerror or kind}{name}", "HUB_DEBUG=1 shows more."
+    return f"error: unexpected {kind}", "This is a fault of ours. HUB_DEBUG=1 shows where; please report it."
+
+
+def _is_debugging() -> bool:
+    return os.environ.get("HUB_DEBUG", "") not in ("", "0")
+
+
+def _tell(sentence: str, hint: str = "") -> None:
+    sys.stderr.write(sentence + "\n" + (f"hint: {hint}\n" if hint else ""))

@@ -1,0 +1,99 @@
+"""What commands print: results on stdout, everything else on stderr; JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from hub.model import SHANGHAI
+
+#: what a long task calls: how much more is done, and of how much, where that is known
+Advance = Callable[..., None]
+
+
+def emit_json(value: Any) -> None:
+    """One JSON value on stdout, and nothing else."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(SHANGHAI).isoformat()
+    return str(value)
+
+
+def say(text: str = "") -> None:
+    """A line of the result."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """A line beside the result: progress, waiting, advice."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def count(number: int) -> str:
+    """2438 → ``2 438``, with a space that does not break."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def clock(instant: datetime | None) -> str:
+    """An instant as the county's clocks show it; ``-`` for none."""
+    return instant.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if instant else "-"
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+    """A table on stdout: with lines on a terminal, plain columns in a pipe."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    numeric = [all(isinstance(row[place], int) for row in rows) for place in range(len(headers))]
+    made = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, title=title or None, title_justify="left",
+                 pad_edge=False)  # fmt: skip
+    for header, right in zip(headers, numeric, strict=True):
+        made.add_column(header, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(count(cell) if isinstance(cell, int) else _escape(str(cell)) for cell in row))
+    # in a pipe nobody wraps: a line is a row
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 240, highlight=False).print(made)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def fields(values: Mapping[str, Any]) -> None:
+    """Names and values, one pair a line."""
+    width = max((len(name) for name in values), default=0)
+    for name, value in values.items():
+        say(f"{name:<{width}}  {value}")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Advance]:
+    """A bar on stderr when it is a terminal, else nothing. Call the result with how much more is done."""
+    if not sys.stderr.isatty():
+        yield lambda *_args, **_kwargs: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+
+        def advance(done: int = 1, total: int | None = None) -> None:
+            if total is not None:
+                bar.update(task, total=total)
+            bar.advance(task, done)
+
+        yield advance

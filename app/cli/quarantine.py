@@ -1,0 +1,116 @@
+"""``dispute-hub quarantine``: items that could not be understood, each set apart alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.options import Config, Json, with_hub
+
+if TYPE_CHECKING:
+    from app.wiring import Hub
+
+app = typer.Typer(help="Items that could not be understood: list, show, retry, discard.", no_args_is_help=True)
+
+ItemId = Annotated[str, typer.Argument(metavar="ID", help="As `quarantine list` shows it.")]
+_SHOWN = (
+    "id", "instance", "native_id", "native_no", "item_key", "code", "field", "hint", "state", "attempts",
+    "quarantined_at", "received_at", "version", "decided_at", "decided_by", "decided_reason",
+)  # fmt: skip
+
+
+@app.command("list")
+def list_items(
+    config: Config = None,
+    instance: Annotated[str | None, typer.Option(help="Only this instance.")] = None,
+    state: Annotated[str, typer.Option(help="OPEN, RESOLVED, DISCARDED or ALL.")] = "OPEN",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List quarantined items: keys and reasons, no content."""
+    from app.cli.output import clock, emit_json, say, table
+    from hub import quarantine
+    from hub.errors import UserInputError
+
+    if state not in ("OPEN", "RESOLVED", "DISCARDED", "ALL"):
+        raise UserInputError(f"there is no state {state}", hint="OPEN, RESOLVED, DISCARDED or ALL.")
+
+    async def read(hub: Hub) -> list[dict[str, Any]]:
+        async with hub.store.read() as tx:
+            wanted = None if state == "ALL" else state
+            rows = await quarantine.listed(tx, instance=instance, state=wanted, limit=limit)
+            return [_shown(row) for row in rows]
+
+    rows = with_hub(config, read)
+    if as_json:
+        emit_json(rows)
+    elif not rows:
+        say("nothing in quarantine")
+    else:
+        table(
+            ("id", "instance", "native id", "reason", "field", "tries", "since"),
+            [(r["id"], r["instance"], r["native_id"], r["code"], r["field"], r["attempts"], clock(r["quarantined_at"]))
+             for r in rows],
+        )  # fmt: skip
+
+
+@app.command()
+def show(item: ItemId, config: Config = None, as_json: Json = False) -> None:
+    """Show one quarantined item: what it is and which rule it broke. Its content stays sealed."""
+    from app.cli.output import emit_json, fields
+    from hub import quarantine
+
+    async def read(hub: Hub) -> dict[str, Any]:
+        async with hub.store.read() as tx:
+            return _shown(await quarantine.one(tx, item))
+
+    row = with_hub(config, read)
+    if as_json:
+        emit_json(row)
+    else:
+        fields({name: "-" if value in (None, "") else value for name, value in row.items()})
+
+
+@app.command()
+def retry(
+    item: Annotated[str | None, typer.Argument(metavar="[ID]", help="One item; none means all open ones.")] = None,
+    config: Config = None,
+    instance: Annotated[str | None, typer.Option(help="Only items of this instance.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Try to understand items again, after the mapping or a code was mended."""
+    from app.cli.output import emit_json, say
+    from app.jobs import retry_quarantined
+
+    result = with_hub(config, lambda hub: retry_quarantined(hub, item, instance))
+    if as_json:
+        emit_json(result)
+    else:
+        say(f"{result['retried']} tried again, {result['stillQuarantined']} still in quarantine")
+
+
+@app.command()
+def discard(
+    item: ItemId,
+    reason: Annotated[str, typer.Option(help="Why nobody will need it; kept with the item.")],
+    by: Annotated[str, typer.Option(help="Who decides; else the user of this machine.")] = "",
+    config: Config = None,
+) -> None:
+    """Set an item aside for good. It stays readable, and counts no longer."""
+    import getpass
+
+    from app.cli.output import say
+    from hub import quarantine
+
+    async def write(hub: Hub) -> None:
+        async with hub.store.write() as tx:
+            who = by or f"cli:{getpass.getuser()}"
+            await quarantine.discard(tx, item, by=who, reason=reason, now=hub.desk.clock())
+
+    with_hub(config, write)
+    say(f"{item} discarded")
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _SHOWN}

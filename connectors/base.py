@@ -1,0 +1,122 @@
+"""The contract every connector keeps: one class per product, told what to talk to by one instance configuration.
+
+The hub owns sessions, loop, transactions, retries, rate, breaker, secrets and logs. A connector owns the partner's
+format and the mapping. It imports no driver: the wire is handed to it open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
+from hub.vocabulary import AgencyKind, CountyTables
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceConfig:
+    """One configured partner of one county: where it is, who we are there, what is local about it."""
+
+    #: the operator's name of this instance, e.g. ``court``; part of every key
+    name: str
+    #: the connector's registered name, e.g. ``court``
+    product: str
+    county: str
+    #: 12-digit unit code of the dispute centre: only a hand-over that names it is a referral to us
+    centre_code: str
+    #: where results dated earlier owe no return
+    live_from: datetime
+    tables: CountyTables
+    base_url: str = ""
+    app_id: str = ""
+    #: resolved secret; never logged, never part of repr
+    secret: str = field(default="", repr=False)
+    #: seconds of the partner's clock that every run reads again, for commits that came late
+    overlap_s: int = 600
+    #: connector-specific settings
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A complete answer: the body arrived whole (a cut one is a TransientError of the wire)."""
+
+    status: int
+    #: names in lower case
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpWire(Protocol):
+    """An open HTTP connection to one instance: proxy, certificates and time-outs are already settled.
+
+    ``request`` raises TransientError for everything that is not the partner's considered answer: connection
+    refused or cut, time-out, 5xx, 429 (with ``retry_after``). It returns every other status.
+    """
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> HttpAnswer:
+        """Send one request to ``base_url + path``; ``query`` is URL-encoded by the wire."""
+        ...
+
+    def note(self, kind: str, hint: str = "") -> None:
+        """Count an incident that the connector healed by itself (an expired token, say), so that it is seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of the partner's own update clock, both ends inclusive; None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class Connector(Protocol):
+    """What ``sync_jobs`` calls. Errors: AuthError, TransientError, RejectedError, BadPayloadError, nothing else."""
+
+    #: the product's registered name
+    product: ClassVar[str]
+    #: what kind of agency stands behind it
+    agency_kind: ClassVar[AgencyKind]
+    #: one sentence for ``dispute-hub connectors list``
+    summary: ClassVar[str]
+    mapping_version: int
+    config: InstanceConfig
+
+    async def check(self, wire: HttpWire) -> str:
+        """Prove address and credentials with the smallest harmless request; return one sentence of what was seen."""
+        ...
+
+    def start_cursor(self, cursor: Cursor | None, since: datetime | None = None) -> Cursor:
+        """Where a new run begins: the kept cursor less the declared overlap, or ``since``, or the very start."""
+        ...
+
+    async def pull(self, wire: HttpWire, cursor: Cursor) -> Page:
+        """One page from the cursor on; the same cursor may be asked again. An empty page means empty."""
+        ...
+
+    def digest(self, wire: HttpWire, window: Window) -> AsyncIterator[DigestEntry]:
+        """The partner's own list of what it holds in the window."""
+        ...
+
+    async def fetch(self, wire: HttpWire, native_ids: Sequence[str]) -> Sequence[Item]:
+        """Re-read single records: every row the partner holds for these ids; an absent id yields nothing."""
+        ...
+
+    def map(self, item: Item) -> Sequence[Fact]:
+        """Pure: what the item says in the hub's words. Raises BadPayloadError."""
+        ...
+
+    def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
+        """Pure: one record from the newest version of each of its items, oldest first."""
+        ...

@@ -1,0 +1,1 @@
+"""Simulated partners: full servers written from the wire documents alone, never from a connector."""

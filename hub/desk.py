@@ -1,0 +1,25 @@
+"""What every use case is handed: the store, the keys, the county and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hub.sealing import KeyRing
+from hub.store.engine import Store
+
+
+def utc_now() -> datetime:
+    """The real time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One hub's working place. Tests hand in a clock they move."""
+
+    store: Store
+    keys: KeyRing
+    county: str
+    clock: Callable[[], datetime] = utc_now

@@ -1,0 +1,89 @@
+"""Every error the project raises on purpose; the class says who must act and whether a retry can help.
+
+    HubError                      something is wrong and we say what to do
+    ├── ConfigurationError        the operator must change a setting
+    ├── PartnerError              a partner's system or its data
+    │   ├── AuthError             credentials refused: the operator must act, no retry
+    │   ├── TransientError        try again later (``retry_after`` seconds, where the partner says so)
+    │   ├── RejectedError         the partner refused this on business grounds: a person must decide
+    │   └── BadPayloadError       one item cannot be read or mapped: it is quarantined alone
+    ├── LeaseLostError            another worker took this job over; stop without writing
+    ├── ConflictError             somebody else changed it first
+    ├── NotFoundError             no such thing, or not visible
+    └── UserInputError            the caller's argument is wrong; the message says how
+
+``str(error)`` is safe to show and to log: it never holds a citizen's name, number or words.
+"""
+
+from __future__ import annotations
+
+
+class HubError(Exception):
+    """Base of all. ``hint`` tells the reader what to do next."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigurationError(HubError):
+    """A setting is missing or impossible."""
+
+
+class PartnerError(HubError):
+    """Anything that went wrong on a partner's side of the wire."""
+
+
+class AuthError(PartnerError):
+    """The partner refuses our credentials."""
+
+
+class TransientError(PartnerError):
+    """The partner could not answer now. Nothing was lost; ask again.
+
+    ``kind`` is a short constant (``HTML_ANSWER``, ``TOKEN_EXPIRED``, ``CUT_ANSWER``, ``MAINTENANCE`` …)
+    under which the incident is counted and shown.
+    """
+
+    def __init__(
+        self, message: str, *, kind: str = "TRANSIENT", retry_after: float | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        #: seconds, as the partner said; None where it said nothing
+        self.retry_after = retry_after
+
+
+class RejectedError(PartnerError):
+    """The partner understood and refused; ``code`` is the partner's own code."""
+
+    def __init__(self, code: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{code}: {reason}", hint=hint)
+        self.code = code
+        self.reason = reason
+
+
+class BadPayloadError(PartnerError):
+    """One item is unreadable or cannot be mapped. ``code`` names the rule it broke, ``field`` where."""
+
+    def __init__(self, code: str, *, field: str = "", hint: str = "") -> None:
+        super().__init__(f"{code}{f' ({field})' if field else ''}", hint=hint)
+        self.code = code
+        self.field = field
+
+
+class LeaseLostError(HubError):
+    """Our lease ran out and another worker holds the job now. Whatever was not committed is theirs to redo."""
+
+
+class ConflictError(HubError):
+    """The row changed since the caller read it."""
+
+
+class NotFoundError(HubError):
+    """Nothing is known under that name."""
+
+
+class UserInputError(HubError):
+    """The caller asked for something impossible; the message says what would be possible."""

@@ -1,0 +1,104 @@
+"""Parties of a record: full numbers kept from older versions where the newest hides them, then sealed.
+
+A masked value never replaces a full one, whichever came first; a different mask is another person and keeps its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hub.desk import Desk
+from hub.identity_numbers import birth_date, is_valid_organisation, is_valid_person
+from hub.model import PartyFacts, clean_text, plain_name
+from hub.sealing import is_masked, mask_identity, mask_phone, mask_words
+from hub.vocabulary import PartyType
+
+
+def hides_numbers(parties: Iterable[PartyFacts]) -> bool:
+    """Whether any identifier or phone is masked by the partner."""
+    return any(is_masked(party.id_no) or is_masked(party.phone) for party in parties)
+
+
+def unmask(newest: Sequence[PartyFacts], older: Iterable[Sequence[PartyFacts]]) -> tuple[PartyFacts, ...]:
+    """``newest`` with each masked number told by the newest of the ``older`` versions (newest first) that fits it."""
+    versions = list(older)
+    told = []
+    for place, party in enumerate(newest):
+        for field in ("id_no", "phone"):
+            mask = getattr(party, field)
+            if not is_masked(mask):
+                continue
+            for version in versions:
+                full = _told_by(version, place, party, field, mask)
+                if full:
+                    party = replace(party, **{field: full})
+                    break
+        told.append(party)
+    return tuple(told)
+
+
+def _told_by(version: Sequence[PartyFacts], place: int, party: PartyFacts, field: str, mask: str) -> str:
+    # the same place first: parties seldom move, and two of them may share a mask
+    for other in (*version[place : place + 1], *version):
+        value: str = getattr(other, field)
+        same_person = other.role == party.role and _fits(party.name, other.name)
+        if same_person and value and not is_masked(value) and _fits(mask, value):
+            return value
+    return ""
+
+
+def _fits(mask: str, full: str) -> bool:
+    """Whether ``full`` can be what ``mask`` hides: equal, or equal wherever no ``*`` stands."""
+    mask = mask.replace("＊", "*")
+    if "*" not in mask:
+        return mask == full
+    if len(mask) == len(full):
+        return all(hidden in ("*", shown) for hidden, shown in zip(mask, full, strict=True))
+    head, tail = mask.split("*", 1)[0], mask.rsplit("*", 1)[1]
+    return len(full) >= len(head) + len(tail) and full.startswith(head) and full.endswith(tail)
+
+
+def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: PartyFacts) -> dict[str, Any]:
+    """The table row of one party, its numbers sealed for exactly this row."""
+    number, phone = "".join(party.id_no.split()), "".join(party.phone.split())
+    row: dict[str, Any] = {
+        "id": party_id,
+        "county": desk.county,
+        "record_id": record_id,
+        "position": position,
+        "role": party.role.value,
+        "type": party.type.value,
+        "name": mask_words(clean_text(party.name)[0]),
+        "name_plain": plain_name(mask_words(clean_text(party.name)[0])),
+        "id_type": clean_text(party.id_type)[0],
+        "id_mask": "", "id_sealed": None, "id_index": None, "id_is_valid": None,
+        "phone_mask": "", "phone_sealed": None, "phone_index": None,
+        "region_code": clean_text(party.region_code)[0],
+        "address": mask_words(clean_text(party.address)[0]),
+        "sex": party.sex.value,
+        "birth_year": None,
+    }  # fmt: skip
+    if number and is_masked(number):
+        row["id_mask"] = clean_text(number)[0]
+    elif number:
+        is_person = party.type is PartyType.PERSON
+        born = birth_date(number) if is_person else None
+        row["id_mask"] = mask_identity(clean_text(number)[0])
+        row["id_sealed"] = _seal(desk, number, party_id, "id_sealed")
+        row["id_index"] = desk.keys.blind_index("id", number)
+        row["id_is_valid"] = is_valid_person(number) if is_person else is_valid_organisation(number)
+        row["birth_year"] = born.year if born else None
+    if phone and is_masked(phone):
+        row["phone_mask"] = clean_text(phone)[0]
+    elif phone:
+        row["phone_mask"] = mask_phone(clean_text(phone)[0])
+        row["phone_sealed"] = _seal(desk, phone, party_id, "phone_sealed")
+        row["phone_index"] = desk.keys.blind_index("phone", phone)
+    return row
+
+
+def _seal(desk: Desk, value: str, party_id: str, column: str) -> bytes:
+    value = value.encode("utf-8", "replace").decode()
+    return desk.keys.seal_field(value, table="parties", row=party_id, column=column)

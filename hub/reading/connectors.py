@@ -1,0 +1,164 @@
+"""Each configured partner as the operator sees it: when it last answered, what went wrong, what waits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, Table, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.store.tables import (
+    case_records,
+    connector_incidents,
+    connector_states,
+    jobs,
+    mapping_worklist,
+    quarantine,
+    reconciliations,
+    sync_runs,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorRow:
+    """Where one instance stands."""
+
+    instance: str
+    product: str
+    last_attempt_at: datetime | None
+    last_success_at: datetime | None
+    high_water_at: datetime | None
+    last_error_kind: str | None
+    last_error_hint: str | None
+    consecutive_failures: int
+    paused_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """One kind of trouble, counted."""
+
+    kind: str
+    hint: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run of a connector."""
+
+    kind: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    pages: int
+    pulled: int
+    new: int
+    quarantined: int
+    incidents: int
+    error_kind: str | None
+    error_hint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationRow:
+    """One comparison of the partner's own list with ours."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    window_start: datetime | None
+    window_end: datetime | None
+    expected: int
+    held: int
+    quarantined: int
+    repaired: int
+    removed: int
+
+
+R = TypeVar("R", IncidentRow, RunRow, ReconciliationRow)
+
+
+async def all_of(connection: AsyncConnection) -> Sequence[ConnectorRow]:
+    """Every instance that ever ran, by name."""
+    columns = [connector_states.c[name] for name in ConnectorRow.__slots__]
+    statement = select(*columns).order_by(connector_states.c.instance)
+    return [ConnectorRow(*row) for row in await connection.execute(statement)]
+
+
+async def incidents(connection: AsyncConnection, instances: Iterable[str]) -> Mapping[str, Sequence[IncidentRow]]:
+    """The incidents of each instance, the latest first."""
+    statement = (
+        select(connector_incidents)
+        .where(connector_incidents.c.instance.in_(list(instances)))
+        .order_by(connector_incidents.c.last_at.desc(), connector_incidents.c.kind)
+    )
+    groups: dict[str, list[IncidentRow]] = defaultdict(list)
+    for row in await connection.execute(statement):
+        groups[row.instance].append(_as(IncidentRow, row))
+    return groups
+
+
+async def last_runs(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, RunRow]:
+    """The latest run of each instance."""
+    return await _latest(connection, sync_runs, instances, RunRow)
+
+
+async def last_reconciliations(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, ReconciliationRow]:
+    """The latest comparison of each instance."""
+    return await _latest(connection, reconciliations, instances, ReconciliationRow)
+
+
+async def next_runs(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, datetime]:
+    """When the earliest waiting pull of each instance is due; an instance with none waiting is missing."""
+    by_job = {f"pull:{instance}": instance for instance in instances}
+    statement = (
+        select(jobs.c.job, func.min(jobs.c.due_at, type_=jobs.c.due_at.type))
+        .where(jobs.c.job.in_(list(by_job)), jobs.c.state == "READY")
+        .group_by(jobs.c.job)
+    )
+    return {by_job[job]: due for job, due in await connection.execute(statement)}
+
+
+async def open_quarantine(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, int]:
+    """How many items of each instance wait in quarantine."""
+    return await _count(connection, quarantine, instances, quarantine.c.state == "OPEN")
+
+
+async def unmapped_codes(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, int]:
+    """How many native codes of each instance no table explains."""
+    return await _count(connection, mapping_worklist, instances)
+
+
+async def held_records(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, int]:
+    """How many records of each instance are held and not gone at their source."""
+    return await _count(connection, case_records, instances, case_records.c.deleted_at_source.is_(None))
+
+
+def _as(cls: type[R], found: Row[Any]) -> R:
+    return cls(*(found._mapping[name] for name in cls.__slots__))
+
+
+async def _latest(connection: AsyncConnection, table: Table, instances: Iterable[str], cls: type[R]) -> dict[str, R]:
+    newest = func.row_number().over(
+        partition_by=table.c.instance, order_by=(table.c.started_at.desc(), table.c.id.desc())
+    )
+    ranked = select(table, newest.label("place")).where(table.c.instance.in_(list(instances))).subquery()
+    found = await connection.execute(select(ranked).where(ranked.c.place == 1))
+    return {row.instance: _as(cls, row) for row in found}
+
+
+async def _count(
+    connection: AsyncConnection, table: Table, instances: Iterable[str], *conditions: Any
+) -> dict[str, int]:
+    statement = (
+        select(table.c.instance, func.count())
+        .where(table.c.instance.in_(list(instances)), *conditions)
+        .group_by(table.c.instance)
+    )
+    return {instance: count for instance, count in await connection.execute(statement)}

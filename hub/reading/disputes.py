@@ -1,0 +1,160 @@
+"""Disputes as anyone may read them: by key, by code, as a filtered list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.reading import paging
+from hub.reading.filters import (
+    ANY_DAY,
+    Days,
+    bracket_spellings,
+    in_categories,
+    in_regions,
+    limited,
+    search_text,
+    within,
+)
+from hub.reading.paging import KeyType, Ordering, Page, Window
+from hub.store.tables import case_records, disputes
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeRow:
+    """One dispute as it stands now."""
+
+    id: str
+    code: str
+    title: str
+    summary: str
+    category: str
+    channel: str
+    region_code: str
+    address_text: str
+    #: yuan, a decimal string
+    amount_cny: str | None
+    people_involved: int | None
+    state: str
+    state_since: datetime
+    outcome: str | None
+    procedure: str
+    holder_code: str
+    classification: str
+    registered_at: datetime
+    closed_at: datetime | None
+    merged_into: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFilter:
+    """Conditions that all hold together; a list matches any of its values, ``records_from`` needs all."""
+
+    text: str | None = None
+    code: str | None = None
+    states: Sequence[str] | None = None
+    categories: Sequence[str] | None = None
+    channels: Sequence[str] | None = None
+    regions: Sequence[str] | None = None
+    holder: str | None = None
+    registered: Days = ANY_DAY
+    records_from: Sequence[str] | None = None
+    #: also those merged away or gone at every source
+    include_former: bool = False
+
+
+_COLUMNS = [disputes.c[name] for name in DisputeRow.__slots__]
+
+
+def by_registration(*, descending: bool) -> Ordering:
+    """In the order of registration."""
+    return Ordering("registered", (("registered_at", KeyType.INSTANT), ("id", KeyType.TEXT)), descending)
+
+
+def by_state_since(*, descending: bool) -> Ordering:
+    """In the order in which the present state began."""
+    return Ordering("state_since", (("state_since", KeyType.INSTANT), ("id", KeyType.TEXT)), descending)
+
+
+def _row(found: Row[Any]) -> DisputeRow:
+    return DisputeRow(*(found._mapping[name] for name in DisputeRow.__slots__))
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, DisputeRow]:
+    """The disputes with these keys, merged ones included; unknown keys are missing."""
+    found = await connection.execute(select(*_COLUMNS).where(disputes.c.id.in_(list(ids))))
+    return {row.id: _row(row) for row in found}
+
+
+async def by_code(connection: AsyncConnection, code: str) -> DisputeRow | None:
+    """The dispute of that code; the code of a merged dispute still answers with that dispute."""
+    found = (await connection.execute(select(*_COLUMNS).where(disputes.c.code == code))).first()
+    return None if found is None else _row(found)
+
+
+def _chosen(wanted: DisputeFilter) -> Select[Any]:
+    rows = select(*_COLUMNS)
+    if not wanted.include_former:
+        rows = rows.where(disputes.c.is_live)
+    if wanted.text is not None:
+        rows = rows.where(_mentions(search_text(wanted.text)))
+    if wanted.code is not None:
+        rows = rows.where(disputes.c.code == wanted.code)
+    for column, values, name in (
+        (disputes.c.state, wanted.states, "states"),
+        (disputes.c.channel, wanted.channels, "channels"),
+    ):
+        if values is not None:
+            rows = rows.where(column.in_(limited(values, name)))
+    if wanted.categories is not None:
+        rows = rows.where(in_categories(disputes.c.category, wanted.categories))
+    if wanted.regions is not None:
+        rows = rows.where(in_regions(disputes.c.region_code, wanted.regions))
+    if wanted.holder is not None:
+        rows = rows.where(disputes.c.holder_code == wanted.holder)
+    for source in limited(wanted.records_from or (), "recordsFrom"):
+        rows = rows.where(_has_record(or_(case_records.c.instance == source, case_records.c.system == source)))
+    return rows.where(*within(disputes.c.registered_at, wanted.registered))
+
+
+def _has_record(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(1).where(case_records.c.dispute_id == disputes.c.id, condition))
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    numbers = or_(
+        *(case_records.c.native_no.icontains(number, autoescape=True) for number in bracket_spellings(text)),
+        case_records.c.native_id == text,
+    )
+    return or_(
+        disputes.c.title.icontains(text, autoescape=True),
+        disputes.c.summary.icontains(text, autoescape=True),
+        disputes.c.code.icontains(text, autoescape=True),
+        _has_record(numbers),
+    )
+
+
+async def page(
+    connection: AsyncConnection, wanted: DisputeFilter, ordering: Ordering, asked: Window
+) -> Page[DisputeRow]:
+    """One page of the list. Raises UserInputError."""
+    found, more = await paging.fetch(connection, _chosen(wanted), ordering, asked)
+    return Page(
+        [(_row(row), ordering.encode([row._mapping[name] for name, _ in ordering.keys])) for row in found], more
+    )
+
+
+async def total(connection: AsyncConnection, wanted: DisputeFilter) -> int:
+    """How many disputes the list holds."""
+    return await paging.total(connection, _chosen(wanted))
+
+
+async def any_behind(connection: AsyncConnection, wanted: DisputeFilter, ordering: Ordering, asked: Window) -> bool:
+    """Whether the list has rows on the other side of the place that the page started from."""
+    return await paging.any_behind(connection, _chosen(wanted), ordering, asked)

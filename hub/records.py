@@ -1,0 +1,520 @@
+"""Case records: each agency's own record, kept as its newest version tells it, with the entries that are facts now.
+
+The current facts depend on the set of versions alone: an older version that comes late is kept, leaves its trace in
+the history, and changes nothing that is current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub import referrals as referral_rows
+from hub.desk import Desk
+from hub.history import HUB, RETRACT, SUPERSEDE, Appender, EventDraft, StreamHead
+from hub.model import CaseFacts, Entry, Mapper, PartyFacts, Source, clean_text
+from hub.parties import hides_numbers, party_row, unmask
+from hub.sealing import DataKey, mask_words
+from hub.store.ids import new_id
+from hub.store.lookup import chunks
+from hub.store.tables import (
+    case_records,
+    inbox_items,
+    mapping_worklist,
+    parties,
+    record_entries,
+    record_names,
+    record_references,
+    record_unknown_codes,
+)
+from hub.store.upsert import insert_or_ignore
+from hub.versions import Version
+from hub.vocabulary import HandlingEventKind
+
+#: entries of the hub's own in a record's stream: no version of the partner's ever takes them back
+NUMBERED = "hub:numbered"
+REMOVED = "hub:removed"
+
+
+@dataclass(slots=True)
+class KnownEntry:
+    """What is current about one entry of a record."""
+
+    event_id: str
+    kind: str
+    content_hash: str
+    is_live: bool
+    is_changed: bool = False
+
+
+@dataclass(slots=True)
+class RecordWork:
+    """One record in the hands of one batch: what the store knows of it, what arrives, what is to be written."""
+
+    id: str
+    desk: Desk
+    source: Source
+    now: datetime
+    native_no: str
+    lineages: set[str]
+    row: Row[Any] | None = None
+    head: StreamHead = field(default_factory=StreamHead)
+    entries: dict[str, KnownEntry] = field(default_factory=dict)
+    arrivals: list[tuple[str, Version, CaseFacts]] = field(default_factory=list)
+    is_numbered_now: bool = False
+    ties: set[str] = field(default_factory=set)
+    #: the columns to write; empty while nothing current changed
+    values: dict[str, Any] = field(default_factory=dict)
+    #: the facts whose parties, names, references and referrals are to be written; None: they stand as they are
+    family_facts: CaseFacts | None = None
+    unknown_facts: CaseFacts | None = None
+
+    @property
+    def is_new(self) -> bool:
+        return self.row is None
+
+    def needs_all(self) -> bool:
+        """Whether the versions already kept must be read again to know the current facts."""
+        if self.row is None:
+            return False
+        return self.row.has_masked or any(
+            facts.part or hides_numbers(facts.parties) for _, _, facts in self.arrivals
+        )
+
+    def tell(self, mapper: Mapper, kept: Sequence[Version], appender: Appender) -> None:
+        """Turn the arrivals into events and column values, oldest version first."""
+        arriving = sorted(self.arrivals, key=lambda arrival: arrival[0])
+        everything = {version.item_id: (version.order_key(facts), version, facts) for version in kept
+                      for facts in version.facts}  # fmt: skip
+        everything.update({version.item_id: (key, version, facts) for key, version, facts in arriving})
+        ordered = sorted(everything.values(), key=lambda known: known[0])
+        if any(facts.part for _, _, facts in arriving):
+            self._tell_composed(mapper, ordered, arriving, appender)
+        else:
+            current = self.row.order_key if self.row is not None else ""
+            for key, version, facts in arriving:
+                if key >= current:
+                    self._note_tie(current, key)
+                    current = key
+                    self._tell_entries(facts, version, mapper, appender)
+                    self._set_values(facts, version, key, mapper)
+                else:
+                    self._note_tie(current, key)
+                    self._tell_late(facts, version, mapper, appender)
+            if self.values or (self.row is not None and self.row.has_masked):
+                self._finish(ordered, mapper)
+        if self.is_numbered_now:
+            self._number(appender, arriving[-1][1])
+        self.values.setdefault("opens_dispute", self.row.opens_dispute if self.row is not None else False)
+        self.values["opens_dispute"] |= any(facts.opens_dispute for _, _, facts in arriving)
+        if self.row is not None and self.row.deleted_at_source and "order_key" in self.values:
+            # a version newer than all we knew: the partner holds the record again
+            if self.values["order_key"] > self.row.order_key:
+                self.revive(appender)
+        self.values.update(stream_seq=self.head.seq, stream_hash=self.head.hash)
+
+    def _tell_composed(
+        self, mapper: Mapper, ordered: Sequence[tuple[str, Version, CaseFacts]],
+        arriving: Sequence[tuple[str, Version, CaseFacts]], appender: Appender,
+    ) -> None:  # fmt: skip
+        newest: dict[str, tuple[str, Version, CaseFacts]] = {}
+        for known in ordered:
+            newest[known[2].part] = known
+        parts = sorted(newest.values(), key=lambda known: known[0])
+        facts = mapper.compose([part[2] for part in parts])
+        key, version, _ = parts[-1]
+        for _, late, said in arriving:
+            self._tell_late(said, late, mapper, appender, unless={entry.source_event_id for entry in facts.entries})
+        self._tell_entries(facts, version, mapper, appender)
+        self._set_values(facts, version, key, mapper)
+        self._finish(ordered, mapper)
+
+    def _note_tie(self, current: str, key: str) -> None:
+        # two contents under one stamp of the partner, none of them settled by a fetch
+        mine, theirs = key.split("|", 2), current.split("|", 2)
+        if current and key != current and mine[0] and mine[:2] == theirs[:2] and int(mine[1]) == 0:
+            self.ties.add(self.arrivals[0][2].native_id)
+
+    # events
+
+    def _tell_entries(self, facts: CaseFacts, version: Version, mapper: Mapper, appender: Appender) -> None:
+        told = set()
+        for entry in facts.entries:
+            if entry.source_event_id in told:
+                continue
+            told.add(entry.source_event_id)
+            digest = _entry_digest(version.key, entry)
+            known = self.entries.get(entry.source_event_id)
+            if known is not None and known.is_live and known.content_hash == digest:
+                continue
+            operation = SUPERSEDE if known is not None and known.is_live else "ASSERT"
+            self._append(entry, version, mapper, appender, operation, digest)
+        for source_event_id, known in list(self.entries.items()):
+            if known.is_live and source_event_id not in told and not source_event_id.startswith("hub:"):
+                self._retract(source_event_id, known, version, mapper, appender)
+
+    def _tell_late(
+        self, facts: CaseFacts, version: Version, mapper: Mapper, appender: Appender, unless: Collection[str] = ()
+    ) -> None:
+        """An older version that came late: what only it tells becomes history and is taken back at once."""
+        for entry in facts.entries:
+            if entry.source_event_id in self.entries or entry.source_event_id in unless:
+                continue
+            self._append(entry, version, mapper, appender, "ASSERT", _entry_digest(version.key, entry))
+            self._retract(entry.source_event_id, self.entries[entry.source_event_id], version, mapper, appender)
+
+    def _append(
+        self, entry: Entry, version: Version, mapper: Mapper, appender: Appender, operation: str, digest: str
+    ) -> None:
+        known = self.entries.get(entry.source_event_id)
+        words, actor_name = mask_words(clean_text(entry.words)[0]), mask_words(clean_text(entry.actor_name)[0])
+        draft = EventDraft(
+            record_id=self.id,
+            kind=entry.kind,
+            occurred_at=entry.occurred_at,
+            source_event_id=entry.source_event_id,
+            operation=operation,
+            previous_id=known.event_id if known else None,
+            position=entry.position,
+            actor_code=entry.actor_code,
+            to_state=entry.to_state,
+            native_code=entry.native_code,
+            source=self.source.instance,
+            item_id=version.item_id,
+            mapping_version=mapper.mapping_version,
+            data=entry.data,
+            actor_name=actor_name,
+            words=words,
+            words_digest=version.key.digest(f"{actor_name}\n{words}".encode()) if words or actor_name else "",
+        )
+        event_id = appender.add(self.head, draft)
+        self.entries[entry.source_event_id] = KnownEntry(event_id, entry.kind.value, digest, True, True)
+
+    def _retract(
+        self, source_event_id: str, known: KnownEntry, version: Version, mapper: Mapper, appender: Appender
+    ) -> None:
+        draft = EventDraft(
+            record_id=self.id,
+            kind=HandlingEventKind(known.kind),
+            occurred_at=self.now,
+            source_event_id=source_event_id,
+            operation=RETRACT,
+            previous_id=known.event_id,
+            source=self.source.instance,
+            item_id=version.item_id,
+            mapping_version=mapper.mapping_version,
+        )
+        event_id = appender.add(self.head, draft)
+        self.entries[source_event_id] = KnownEntry(event_id, known.kind, known.content_hash, False, True)
+
+    def _number(self, appender: Appender, version: Version) -> None:
+        self._own_act(appender, HandlingEventKind.NUMBERED, NUMBERED, version.item_id)
+        self.values["native_no"] = self.native_no
+
+    def _own_act(
+        self, appender: Appender, kind: HandlingEventKind, source_event_id: str, item_id: str | None = None
+    ) -> None:
+        known = self.entries.get(source_event_id)
+        draft = EventDraft(
+            record_id=self.id, kind=kind, occurred_at=self.now, source_event_id=source_event_id, source=HUB,
+            item_id=item_id, previous_id=known.event_id if known else None,
+        )  # fmt: skip
+        self.entries[source_event_id] = KnownEntry(appender.add(self.head, draft), kind.value, "", True, True)
+
+    def remove(self, appender: Appender) -> None:
+        """The partner no longer holds the record: it stays, marked."""
+        self._own_act(appender, HandlingEventKind.SOURCE_DELETED, REMOVED)
+        self.values.update(deleted_at_source=self.now, stream_seq=self.head.seq, stream_hash=self.head.hash)
+
+    def revive(self, appender: Appender) -> None:
+        """The partner holds it again."""
+        known = self.entries.get(REMOVED)
+        if known is not None and known.is_live:
+            draft = EventDraft(
+                record_id=self.id, kind=HandlingEventKind.SOURCE_DELETED, occurred_at=self.now,
+                source_event_id=REMOVED, operation=RETRACT, previous_id=known.event_id,
+            )  # fmt: skip
+            self.entries[REMOVED] = KnownEntry(appender.add(self.head, draft), known.kind, "", False, True)
+        self.values.update(deleted_at_source=None, stream_seq=self.head.seq, stream_hash=self.head.hash)
+
+    # columns
+
+    def _set_values(self, facts: CaseFacts, version: Version, order_key: str, mapper: Mapper) -> None:
+        def text(value: str) -> str:
+            return clean_text(value)[0]
+
+        self.values = {
+            "native_no": self.native_no,
+            "lineage": facts.lineage,
+            "agency_code": text(facts.agency_code) or self.source.agency_code,
+            "native_kind": text(facts.native_kind),
+            "native_state": text(facts.native_state),
+            "state": facts.state.value,
+            "title": mask_words(text(facts.title)),
+            "content": mask_words(text(facts.content)),
+            "address": mask_words(text(facts.address)),
+            "category_native": text(facts.category_native),
+            "category": facts.category,
+            "channel": facts.channel.value,
+            "received_at": facts.received_at,
+            "native_updated_at": facts.updated_at,
+            "last_seen_at": version.received_at,
+            "region_code": text(facts.region_code),
+            "amount_cny": f"{facts.amount_cny:.2f}" if facts.amount_cny is not None else None,
+            "people_involved": facts.people_involved,
+            "classification": facts.classification.value,
+            "procedure": facts.procedure.value if facts.procedure else None,
+            "unit_key": text(facts.unit_key),
+            "is_unit": facts.is_unit,
+            "docketed_at": facts.docketed_at,
+            "rejected_at": facts.rejected_at,
+            "withdrawn_at": facts.withdrawn_at,
+            "result_outcome": facts.result.outcome.value if facts.result else None,
+            "result_at": facts.result.at if facts.result else None,
+            "result_position": facts.result.position if facts.result else None,
+            "newest_item_id": version.item_id,
+            "order_key": order_key,
+            "mapping_version": mapper.mapping_version,
+            "opens_dispute": facts.opens_dispute or (self.row is not None and self.row.opens_dispute),
+        }
+        self.unknown_facts = facts
+        self.family_facts = facts
+
+    def _finish(self, ordered: Sequence[tuple[str, Version, CaseFacts]], mapper: Mapper) -> None:
+        """Tell hidden numbers from older versions, and leave the family alone where nothing of it changed."""
+        newest = next(
+            (known for known in reversed(ordered) if known[1].item_id == self.values.get("newest_item_id")), None
+        ) or ordered[-1]
+        facts = self.family_facts or newest[2]
+        has_masked = hides_numbers(facts.parties)
+        if has_masked:
+            older: list[Sequence[PartyFacts]] = [said.parties for _, _, said in reversed(ordered)]
+            facts = replace(facts, parties=unmask(facts.parties, older))
+        family_hash = _family_digest(newest[1].key, facts)
+        self.values.update(has_masked=has_masked, family_hash=family_hash)
+        unchanged = self.row is not None and self.row.family_hash == family_hash
+        self.family_facts = None if unchanged else facts
+
+
+def _entry_digest(key: DataKey, entry: Entry) -> str:
+    stated = [
+        entry.kind.value, entry.occurred_at.timestamp(), entry.position, entry.native_code, entry.to_state,
+        entry.actor_code, entry.actor_name, entry.words, dict(entry.data),
+    ]  # fmt: skip
+    return key.digest(_dump(stated))
+
+
+def _family_digest(key: DataKey, facts: CaseFacts) -> str:
+    return key.digest(_dump([facts.parties, facts.names, facts.references, facts.hand_overs]))
+
+
+def _dump(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=dict)
+    except TypeError:
+        # a lone surrogate somewhere: what differs in it alone is not told apart
+        return repr(value).encode("utf-8", "replace")
+
+
+class Family:
+    """The records of the native ids in one batch, and how deliveries find theirs among them."""
+
+    def __init__(self, desk: Desk, source: Source, now: datetime) -> None:
+        self._desk, self._source, self._now = desk, source, now
+        self._by_native: dict[str, list[RecordWork]] = {}
+
+    @classmethod
+    async def load(
+        cls, tx: AsyncConnection, desk: Desk, source: Source, native_ids: Iterable[str], now: datetime
+    ) -> Family:
+        """Everything known under these ids."""
+        family = cls(desk, source, now)
+        by_id: dict[str, RecordWork] = {}
+        for part in chunks(sorted(set(native_ids))):
+            query = select(case_records).where(
+                case_records.c.instance == source.instance, case_records.c.native_id.in_(part)
+            )
+            for row in await tx.execute(query):
+                work = RecordWork(
+                    row.id, desk, source, now, row.native_no, {row.lineage}, row,
+                    StreamHead(row.stream_seq, row.stream_hash),
+                )  # fmt: skip
+                by_id[row.id] = work
+                family._by_native.setdefault(row.native_id, []).append(work)
+            lineages = (
+                select(inbox_items.c.record_id, inbox_items.c.lineage)
+                .where(inbox_items.c.instance == source.instance, inbox_items.c.native_id.in_(part))
+                .where(inbox_items.c.record_id.is_not(None), inbox_items.c.lineage.is_not(None))
+                .distinct()
+            )
+            for row in await tx.execute(lineages):
+                if row.record_id in by_id:
+                    by_id[row.record_id].lineages.add(row.lineage)
+        return family
+
+    def resolve(self, facts: CaseFacts) -> RecordWork:
+        """The record a delivery belongs to (law 1): its number's, else the one of its lineage, else a new one."""
+        works = self._by_native.setdefault(facts.native_id, [])
+        if facts.native_no:
+            work = next((known for known in works if known.native_no == facts.native_no), None)
+            if work is None:
+                work = next((known for known in works if not known.native_no and facts.lineage in known.lineages), None)
+                if work is not None:
+                    work.native_no, work.is_numbered_now = facts.native_no, True
+        else:
+            work = min(
+                (known for known in works if facts.lineage in known.lineages),
+                key=lambda known: known.native_no,
+                default=None,
+            )
+        if work is None:
+            record_id = new_id("rec", self._desk.county)
+            work = RecordWork(record_id, self._desk, self._source, self._now, facts.native_no, {facts.lineage})
+            works.append(work)
+        work.lineages.add(facts.lineage)
+        return work
+
+    async def load_entries(self, tx: AsyncConnection, works: Iterable[RecordWork]) -> None:
+        """What is current about the entries of these records."""
+        by_id = {work.id: work for work in works if not work.is_new}
+        for part in chunks(by_id):
+            for row in await tx.execute(select(record_entries).where(record_entries.c.record_id.in_(part))):
+                by_id[row.record_id].entries[row.source_event_id] = KnownEntry(
+                    row.event_id, row.kind, row.content_hash, row.is_live
+                )
+
+    async def write(self, tx: AsyncConnection, works: Collection[RecordWork]) -> None:
+        """Write columns, entries, parties, names, references and referrals of these records."""
+        await self._write_rows(tx, works)
+        await write_entries(tx, self._desk.county, works)
+        changed = [(work, work.family_facts) for work in works if work.family_facts is not None]
+        if changed:
+            await self._write_family(tx, changed)
+
+    async def _write_rows(self, tx: AsyncConnection, works: Iterable[RecordWork]) -> None:
+        fresh: list[dict[str, Any]] = []
+        for work in works:
+            if work.row is None:
+                fresh.append(
+                    {
+                        **work.values, "id": work.id, "county": self._desk.county, "instance": self._source.instance,
+                        "system": self._source.system, "native_id": work.arrivals[0][2].native_id,
+                        "first_seen_at": min(version.received_at for _, version, _ in work.arrivals), "version": 1,
+                    }
+                )  # fmt: skip
+            else:
+                await update_record(tx, work)
+        if fresh:
+            await tx.execute(case_records.insert(), fresh)
+
+    async def _write_family(self, tx: AsyncConnection, changed: Sequence[tuple[RecordWork, CaseFacts]]) -> None:
+        county = self._desk.county
+        old = [work.id for work, _ in changed if not work.is_new]
+        party_ids: dict[tuple[str, int], str] = {}
+        for part in chunks(old):
+            query = select(parties.c.id, parties.c.record_id, parties.c.position).where(parties.c.record_id.in_(part))
+            party_ids.update({(row.record_id, row.position): row.id for row in await tx.execute(query)})
+            for table in (parties, record_names, record_references):
+                await tx.execute(delete(table).where(table.c.record_id.in_(part)))
+        party_rows, names, references = [], [], []
+        for work, facts in changed:
+            for position, party in enumerate(facts.parties):
+                party_id = party_ids.get((work.id, position)) or new_id("pty", county)
+                party_rows.append(party_row(self._desk, party_id, work.id, position, party))
+            names += [
+                {"record_id": work.id, "scheme": name.scheme, "value": name.value, "county": county}
+                for name in dict.fromkeys(facts.names)
+                if name.value
+            ]
+            references += [
+                {
+                    "record_id": work.id, "kind": ref.kind.value, "scheme": ref.scheme, "value": ref.value,
+                    "county": county,
+                }
+                for ref in dict.fromkeys(facts.references)
+                if ref.value
+            ]  # fmt: skip
+        for table, rows in ((parties, party_rows), (record_names, names), (record_references, references)):
+            if rows:
+                await tx.execute(table.insert(), rows)
+        await referral_rows.write(
+            tx, self._desk, self._source, [(work.id, work.is_new, facts.hand_overs) for work, facts in changed]
+        )
+
+    async def note_unknown_codes(self, tx: AsyncConnection, works: Iterable[RecordWork]) -> None:
+        """Codes no table explains go to the mapping worklist; a record whose codes are known now leaves it."""
+        county = self._desk.county
+        told = [work for work in works if work.unknown_facts is not None]
+        for part in chunks([work.id for work in told if not work.is_new]):
+            await tx.execute(delete(record_unknown_codes).where(record_unknown_codes.c.record_id.in_(part)))
+        rows, seen = [], set()
+        for work in told:
+            assert work.unknown_facts is not None
+            for unknown in dict.fromkeys(work.unknown_facts.unknown_codes):
+                # a code field may hold anything: keep it short, and no number of a person in it
+                code = mask_words(clean_text(unknown.code)[0])[:64]
+                rows.append(
+                    {"record_id": work.id, "table_name": unknown.table, "native_code": code, "county": county}
+                )
+                seen.add((unknown.table, code))
+        if not rows:
+            return
+        await insert_or_ignore(tx, record_unknown_codes, rows)
+        await insert_or_ignore(
+            tx,
+            mapping_worklist,
+            [
+                {
+                    "id": new_id("map", county), "county": county, "instance": self._source.instance,
+                    "table_name": table, "native_code": code, "first_seen_at": self._now, "last_seen_at": self._now,
+                }
+                for table, code in sorted(seen)
+            ],
+            on=("instance", "table_name", "native_code"),
+        )  # fmt: skip
+        await tx.execute(
+            update(mapping_worklist)
+            .where(
+                mapping_worklist.c.instance == self._source.instance,
+                mapping_worklist.c.table_name == bindparam("t"),
+                mapping_worklist.c.native_code == bindparam("n"),
+            )
+            .values(last_seen_at=self._now),
+            [{"t": table, "n": code} for table, code in sorted(seen)],
+        )
+
+
+async def update_record(tx: AsyncConnection, work: RecordWork) -> None:
+    """Write a known record's changed columns; its version grows."""
+    assert work.row is not None
+    await tx.execute(
+        update(case_records)
+        .where(case_records.c.id == work.id)
+        .values(**work.values, version=case_records.c.version + 1)
+    )
+
+
+async def write_entries(tx: AsyncConnection, county: str, works: Iterable[RecordWork]) -> None:
+    """Point each changed entry to the event that tells it now."""
+    rows = [
+        {
+            "record_id": work.id, "source_event_id": source_event_id, "county": county, "kind": known.kind,
+            "event_id": known.event_id, "content_hash": known.content_hash, "is_live": known.is_live,
+        }
+        for work in works
+        for source_event_id, known in work.entries.items()
+        if known.is_changed
+    ]  # fmt: skip
+    if rows:
+        await insert_or_ignore(
+            tx, record_entries, rows, on=("record_id", "source_event_id"),
+            update_columns=("kind", "event_id", "content_hash", "is_live"),
+        )  # fmt: skip
+
+

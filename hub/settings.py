@@ -1,0 +1,286 @@
+"""Settings: one TOML file, the environment ``HUB_*`` over it, and secrets that are never printed.
+
+``[hub]`` and one ``[instances.<name>]`` for each configured partner. ``HUB_PORT`` stands for ``[hub] port`` and
+``HUB_INSTANCES__COURT__BASE_URL`` for ``[instances.court] base_url``. Relative paths in the file start at the file's
+folder, relative paths in the environment at the working directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, time
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from hub.errors import ConfigurationError
+from hub.model import SHANGHAI
+
+#: read when neither ``--config`` nor HUB_CONFIG names a file, where it exists
+DEFAULT_FILE = Path("dispute-hub.toml")
+#: variables that are no settings
+_OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|TEST(_.*)?)$")
+_PATHS = ("data_dir", "county_folder", "master_key_file")
+_INSTANCE_PATHS = ("secret_file", "ca_file", "client_cert_file", "client_key_file")
+
+
+def _loopback(host: str) -> str:
+    # nobody signs in yet, so nobody else may reach the door
+    if host != "localhost":
+        try:
+            if not ipaddress.ip_address(host).is_loopback:
+                raise ValueError
+        except ValueError:
+            raise ValueError("only this machine may ask as long as there is no access control: 127.0.0.1") from None
+    return host
+
+
+def _http_address(url: str) -> str:
+    if not url:
+        return url
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address looks like https://court.example:8443/api")
+    if parts.username or parts.password:
+        raise ValueError("an address holds no user or password; use app_id and secret_file")
+    if parts.query or parts.fragment:
+        raise ValueError("an address ends before ? and #")
+    return url.rstrip("/")
+
+
+def _time_of_day(text: str) -> str:
+    if text and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError("a time of day looks like 02:30, or is empty for never")
+    return text
+
+
+def _aware(instant: datetime) -> datetime:
+    return instant if instant.tzinfo else instant.replace(tzinfo=SHANGHAI)
+
+
+def _unit_code(code: str) -> str:
+    if code and not re.fullmatch(r"\d{12}", code):
+        raise ValueError("a unit code has 12 digits, like 620725190000")
+    return code
+
+
+HttpAddress = Annotated[str, AfterValidator(_http_address)]
+UnitCode = Annotated[str, AfterValidator(_unit_code)]
+
+
+class InstanceSettings(BaseModel):
+    """One configured partner: where it is, who we are there, how often it is asked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: a name that ``dispute-hub connectors list`` shows
+    connector: str
+    base_url: HttpAddress = ""
+    app_id: str = ""
+    #: exactly one of these three, or none where the wire needs no secret
+    secret: SecretStr | None = Field(None, repr=False)
+    secret_env: str = ""
+    secret_file: Path | None = None
+    agency_code: UnitCode = ""
+    agency_name: str = ""
+    #: results dated earlier owe no return; without an offset it is Shanghai time
+    live_from: Annotated[datetime, AfterValidator(_aware)] = datetime(2024, 8, 1, tzinfo=SHANGHAI)
+    #: seconds of the partner's clock that every run reads again
+    overlap_s: int = Field(600, ge=0, le=31 * 86_400)
+    pull_every_s: int = Field(300, ge=5, le=86_400)
+    #: Shanghai time of the nightly comparison; empty: never
+    reconcile_at: Annotated[str, AfterValidator(_time_of_day)] = "02:30"
+    connect_timeout_s: float = Field(10, gt=0, le=300)
+    #: for one whole request, its answer included
+    request_timeout_s: float = Field(60, gt=0, le=3600)
+    max_answer_bytes: int = Field(64 << 20, ge=1024)
+    #: 0: as fast as the partner answers
+    max_requests_per_s: float = Field(0, ge=0)
+    proxy: HttpAddress = ""
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> InstanceSettings:
+        given = [name for name in ("secret", "secret_env", "secret_file") if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"give one of {' and '.join(given)}, not both")
+        if self.client_key_file and not self.client_cert_file:
+            raise ValueError("client_key_file needs client_cert_file")
+        return self
+
+    @property
+    def reconcile_time(self) -> time | None:
+        """The nightly comparison's time of day in Shanghai, or None for never."""
+        return time.fromisoformat(self.reconcile_at) if self.reconcile_at else None
+
+    def read_secret(self, name: str, environ: Mapping[str, str] = os.environ) -> str:
+        """The secret itself; '' where none is configured. Raises ConfigurationError, which never holds it."""
+        if self.secret is not None:
+            return self.secret.get_secret_value()
+        if self.secret_env:
+            if not environ.get(self.secret_env):
+                raise ConfigurationError(
+                    f"[instances.{name}] secret_env: the variable {self.secret_env} is not set",
+                    hint="Set it where the hub is started, or use secret_file.",
+                )
+            return environ[self.secret_env]
+        if self.secret_file is None:
+            return ""
+        try:
+            return self.secret_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigurationError(
+                f"[instances.{name}] secret_file: {self.secret_file} cannot be read ({type(exc).__name__})",
+                hint="It holds the secret alone, in UTF-8, readable by the hub's user.",
+            ) from exc
+
+
+class Settings(BaseSettings):
+    """Everything one hub is told. Values are checked when they are read, not when they are used."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HUB_", env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    county: str = Field("620725", pattern=r"^\d{6}$")
+    #: folder with the county's own regions.csv and codes.csv; None: the one shipped
+    county_folder: Path | None = None
+    #: 12-digit unit code of the dispute centre: only a hand-over that names it is a referral to us
+    centre_code: UnitCode = "620725190000"
+    data_dir: Path = Path("data")
+    #: '' means a SQLite file in ``data_dir``; it may hold a password and is never printed
+    database_url: str = Field("", repr=False)
+    #: None means ``master.key`` in ``data_dir``
+    master_key_file: Path | None = None
+    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    #: how many lanes one worker process runs side by side
+    worker_lanes: int = Field(4, ge=1, le=64)
+    instances: dict[str, InstanceSettings] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _instance_names(self) -> Settings:
+        for name in self.instances:
+            if not re.fullmatch(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*", name):
+                raise ValueError(f"instance {name!r}: a name has small letters, digits and single _ or - between them")
+        return self
+
+    @property
+    def key_file(self) -> Path:
+        """Where the master key lies."""
+        return self.master_key_file or self.data_dir / "master.key"
+
+    @property
+    def store_url(self) -> str:
+        """The database with its asynchronous driver named. May hold a password."""
+        url = self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'hub.db'}"
+        for short, full in (("postgres", "postgresql+asyncpg"), ("postgresql", "postgresql+asyncpg"),
+                            ("sqlite", "sqlite+aiosqlite")):  # fmt: skip
+            if url.startswith(f"{short}://"):
+                return full + url.removeprefix(short)
+        return url
+
+    def instance(self, name: str) -> InstanceSettings:
+        """The named instance. Raises ConfigurationError with the names there are."""
+        if name not in self.instances:
+            known = ", ".join(sorted(self.instances)) or "none"
+            raise ConfigurationError(f"no instance {name!r} is configured", hint=f"Configured: {known}.")
+        return self.instances[name]
+
+
+def find_file(named: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The settings file: the named one, else HUB_CONFIG, else ./dispute-hub.toml where it exists."""
+    file = named or (Path(environ["HUB_CONFIG"]) if environ.get("HUB_CONFIG") else None)
+    if file is None:
+        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    if not file.is_file():
+        raise ConfigurationError(f"the settings file {file} does not exist", hint="See --config and HUB_CONFIG.")
+    return file
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """Read the file, lay the environment over it, check all. Raises ConfigurationError naming each mistake."""
+    values = _read(file) if file else {}
+    where = str(file) if file else "the environment"
+    try:
+        return Settings(**values)
+    except ValidationError as exc:
+        mistakes = [_explain(error, where) for error in exc.errors(include_url=False, include_input=False)]
+        raise ConfigurationError("; ".join(mistakes), hint="docs/operator.md lists every setting.") from None
+    except SettingsError as exc:
+        raise ConfigurationError(
+            f"the environment: {exc}", hint="Lists and tables are written as JSON there."
+        ) from None
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Variables HUB_… that name no setting: misspelt, most likely."""
+    known = {f"HUB_{name.upper()}" for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in environ
+        if name.startswith("HUB_") and name.split("__")[0].upper() not in known and not _OTHER_VARIABLES.match(name)
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{file} is no TOML: {exc}", hint="Text stands in quotes, a table in [ ].") from None
+    except OSError as exc:
+        raise ConfigurationError(f"{file} cannot be read: {exc.strerror}") from None
+    hub, instances = tables.pop("hub", {}), tables.pop("instances", {})
+    if tables or not isinstance(hub, dict) or not isinstance(instances, dict) or "instances" in hub:
+        found = ", ".join(tables) or "hub or instances as a value"
+        raise ConfigurationError(
+            f"{file}: {found} is not possible here", hint="There are [hub] and [instances.<name>]."
+        )
+    folder = file.parent
+    for table, paths in ((hub, _PATHS), *((one, _INSTANCE_PATHS) for one in instances.values())):
+        for key in paths:
+            if isinstance(table, dict) and isinstance(table.get(key), str):
+                table[key] = folder / table[key]
+    return {**hub, "instances": instances}
+
+
+def _explain(error: ErrorDetails, where: str) -> str:
+    """One sentence: file or variable, key, what is wrong, what is possible."""
+    path = [str(part) for part in error["loc"]]
+    variable = "HUB_" + "__".join(path).upper()
+    if path and any(name.upper() == variable for name in os.environ):
+        where = variable
+    model: type[BaseModel] = Settings
+    key = path[-1] if path else ""
+    table = "[hub]"
+    if path[:1] == ["instances"] and len(path) > 1:
+        model, table, key = InstanceSettings, f"[instances.{path[1]}]", ".".join(path[2:])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, model.model_fields, 1)
+        meant = f"; did you mean {near[0]}?" if near else f"; possible: {', '.join(sorted(model.model_fields))}"
+        return f"{where}: {table} {key} is no setting{meant}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {table} {key}: {message}".replace(" : ", ": ")

@@ -1,0 +1,19 @@
+"""Looking up many keys at once without meeting a database's limit on parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: SQLite takes 32 766 parameters and PostgreSQL's driver 32 767; a few hundred already cost nothing per statement
+CHUNK = 900
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """The values in runs of at most ``size``."""
+    iterator = iter(values)
+    while part := list(islice(iterator, size)):
+        yield part

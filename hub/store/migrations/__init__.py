@@ -1,0 +1,1 @@
+"""Alembic's steps. Each one is safe while the previous release still runs."""

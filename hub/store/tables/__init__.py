@@ -1,0 +1,58 @@
+"""All tables, so that one import fills the metadata; each noun has its file."""
+
+from hub.store.tables.base import metadata
+from hub.store.tables.disputes import code_counters, disputes
+from hub.store.tables.events import event_words, handling_events, public_log, unsequenced
+from hub.store.tables.inbox import data_keys, inbox_items, inbox_pages, quarantine
+from hub.store.tables.links import link_decisions, record_links, record_names, record_references
+from hub.store.tables.parties import parties
+from hub.store.tables.records import case_records, mapping_worklist, record_entries, record_unknown_codes
+from hub.store.tables.reference import agencies, native_codes, regions
+from hub.store.tables.referrals import referrals
+from hub.store.tables.sync import (
+    connector_incidents,
+    connector_states,
+    jobs,
+    leases,
+    reconciliation_differences,
+    reconciliations,
+    sync_runs,
+)
+
+#: rows of these are written once: the database itself refuses UPDATE, DELETE and TRUNCATE (law 8)
+APPEND_ONLY = (handling_events, link_decisions, public_log)
+
+__all__ = [
+    "APPEND_ONLY",
+    "agencies",
+    "case_records",
+    "code_counters",
+    "connector_incidents",
+    "connector_states",
+    "data_keys",
+    "disputes",
+    "event_words",
+    "handling_events",
+    "inbox_items",
+    "inbox_pages",
+    "jobs",
+    "leases",
+    "link_decisions",
+    "mapping_worklist",
+    "metadata",
+    "native_codes",
+    "parties",
+    "public_log",
+    "quarantine",
+    "reconciliation_differences",
+    "reconciliations",
+    "record_entries",
+    "record_links",
+    "record_names",
+    "record_references",
+    "record_unknown_codes",
+    "referrals",
+    "regions",
+    "sync_runs",
+    "unsequenced",
+]

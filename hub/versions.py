@@ -1,0 +1,118 @@
+"""Kept versions: opened, mapped, and put in order.
+
+Newest = greatest (the partner's stamp, the latest fetch that settled a tie, the connector's tie-break, content hash).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.desk import Desk
+from hub.errors import BadPayloadError
+from hub.inbox import key_owner
+from hub.model import CaseFacts, Fact, Item, Mapper
+from hub.sealing import DataKey
+from hub.store.lookup import chunks
+from hub.store.tables import data_keys, inbox_items
+
+
+@dataclass(slots=True)
+class Version:
+    """One kept item with what it says. ``problem`` instead of ``facts`` where it cannot be understood."""
+
+    item_id: str
+    key: DataKey
+    version: str
+    content_hash: str
+    fetch_rank: int
+    received_at: datetime
+    native_id: str
+    facts: tuple[CaseFacts, ...] = ()
+    others: tuple[Fact, ...] = ()
+    problem: BadPayloadError | None = None
+    record_id: str | None = None
+    #: the state it had when it was read
+    state: str = "PENDING"
+
+    def order_key(self, facts: CaseFacts) -> str:
+        """Sortable text: greater is newer. Without a partner stamp the order of delivery decides."""
+        tie = ".".join(f"{number:010d}" for number in facts.tie_break)
+        tail = self.content_hash if self.version else self.item_id
+        return f"{self.version}|{self.fetch_rank:016d}|{tie}|{tail}"
+
+
+_COLUMNS = (
+    inbox_items.c.id, inbox_items.c.instance, inbox_items.c.item_key, inbox_items.c.native_id,
+    inbox_items.c.native_no, inbox_items.c.updated_at, inbox_items.c.version, inbox_items.c.content_hash,
+    inbox_items.c.fetch_rank, inbox_items.c.received_at, inbox_items.c.body_sealed, inbox_items.c.record_id,
+    inbox_items.c.state, data_keys.c.wrapped, data_keys.c.native_id.label("key_native_id"),
+)  # fmt: skip
+_JOINED = inbox_items.join(data_keys, inbox_items.c.data_key_id == data_keys.c.id)
+
+
+async def pending(
+    tx: AsyncConnection, desk: Desk, instance: str, mapper: Mapper, *, limit: int, item_ids: Sequence[str] = ()
+) -> list[Version]:
+    """The oldest items that wait to be applied, mapped; ``item_ids`` narrows to some of them."""
+    query = (
+        select(*_COLUMNS)
+        .select_from(_JOINED)
+        .where(inbox_items.c.instance == instance, inbox_items.c.state == "PENDING")
+        .order_by(inbox_items.c.id)
+        .limit(limit)
+    )
+    if item_ids:
+        query = query.where(inbox_items.c.id.in_(item_ids))
+    return _read(desk, mapper, await tx.execute(query))
+
+
+async def of_records(
+    tx: AsyncConnection, desk: Desk, mapper: Mapper, record_ids: Iterable[str]
+) -> dict[str, list[Version]]:
+    """Every applied version of these records, mapped again."""
+    found: dict[str, list[Version]] = {}
+    for part in chunks(record_ids):
+        query = (
+            select(*_COLUMNS)
+            .select_from(_JOINED)
+            .where(inbox_items.c.record_id.in_(part), inbox_items.c.state == "APPLIED")
+        )
+        for version in _read(desk, mapper, await tx.execute(query)):
+            found.setdefault(version.record_id or "", []).append(version)
+    return found
+
+
+def _read(desk: Desk, mapper: Mapper, rows: Iterable[Row[Any]]) -> list[Version]:
+    opened: dict[bytes, DataKey] = {}
+    versions = []
+    for row in rows:
+        if row.wrapped is None or row.body_sealed is None:
+            continue
+        if row.wrapped not in opened:
+            opened[row.wrapped] = desk.keys.open_data_key(row.wrapped, key_owner(row.instance, row.key_native_id))
+        key = opened[row.wrapped]
+        version = Version(
+            row.id, key, row.version, row.content_hash, row.fetch_rank, row.received_at, row.native_id,
+            record_id=row.record_id, state=row.state,
+        )  # fmt: skip
+        body = key.open(row.body_sealed, row.id)
+        item_key = "" if row.item_key.startswith("?") else row.item_key
+        item = Item(item_key, row.native_id, row.native_no, row.updated_at, body, b"")
+        try:
+            said = tuple(mapper.map(item))
+        except BadPayloadError as exc:
+            version.problem = exc
+        except Exception as exc:  # a mapping that stumbles stops its own item only, never the page
+            version.problem = BadPayloadError(f"MAPPING_{type(exc).__name__}", hint="The mapping itself failed.")
+            version.problem.__cause__ = exc
+        else:
+            version.facts = tuple(fact for fact in said if isinstance(fact, CaseFacts))
+            version.others = tuple(fact for fact in said if not isinstance(fact, CaseFacts))
+        versions.append(version)
+    return versions

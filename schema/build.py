@@ -1,0 +1,65 @@
+"""The schema, built once per process, and its SDL."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import strawberry
+from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
+from graphql.pyutils import Undefined
+from strawberry.schema.config import StrawberryConfig
+
+from hub.store.engine import Store
+from hub.vocabulary import CountyTables
+from schema.context import Context, Makers
+from schema.loaders import Loaders
+from schema.query import Query
+from schema.scalars import SCALARS
+from schema.types.dispute import dispute
+from schema.types.event import HandlingEvent, handling_event
+from schema.types.party import Party
+from schema.types.record import case_record
+from schema.types.referral import Referral, referral
+
+_MAKERS = Makers(dispute=dispute, record=case_record, event=handling_event, referral=referral)
+
+
+@lru_cache(maxsize=1)
+def build() -> strawberry.Schema:
+    """The schema; the same object every time."""
+    schema = strawberry.Schema(
+        query=Query,
+        types=[HandlingEvent, Party, Referral],
+        config=StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS),
+    )
+    _drop_null_defaults(executable(schema))
+    return schema
+
+
+def executable(schema: strawberry.Schema) -> GraphQLSchema:
+    """The graphql-core schema inside, which we run ourselves: strawberry's own runner logs failed queries whole."""
+    return schema._schema
+
+
+def sdl() -> str:
+    """The schema in its definition language, as committed in ``schema/schema.graphql``."""
+    return build().as_str().rstrip() + "\n"
+
+
+def new_context(store: Store, tables: CountyTables) -> Context:
+    """The world of one request, with empty loaders."""
+    return Context(store, tables, Loaders(store), _MAKERS)
+
+
+def _drop_null_defaults(schema: GraphQLSchema) -> None:
+    """Leaving an argument out and giving null mean the same here; ``= null`` behind each would only be noise."""
+    for named in schema.type_map.values():
+        if isinstance(named, (GraphQLObjectType, GraphQLInterfaceType)):
+            for field in named.fields.values():
+                for argument in field.args.values():
+                    if argument.default_value is None:
+                        argument.default_value = Undefined
+        elif isinstance(named, GraphQLInputObjectType):
+            for input_field in named.fields.values():
+                if input_field.default_value is None:
+                    input_field.default_value = Undefined

@@ -1,0 +1,75 @@
+"""What a client is told when something goes wrong: declared errors as they are, all others only by a reference.
+
+A log line carries the reference, the field's name, the error's class and where it was raised; never the query, its
+variables, or an error's own text, which may quote a row.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+from hub.errors import ConflictError, HubError, NotFoundError, UserInputError
+
+log = logging.getLogger(__name__)
+
+#: errors that say something the caller can use, and the code under which a program may recognise them
+_DECLARED: tuple[tuple[type[HubError], str], ...] = (
+    (UserInputError, "BAD_USER_INPUT"),
+    (NotFoundError, "NOT_FOUND"),
+    (ConflictError, "CONFLICT"),
+)
+
+
+def refusal(error: GraphQLError, code: str) -> dict[str, Any]:
+    """An error about the request itself: it never ran, and its message speaks only of what the client sent."""
+    return _shown(error, error.message, {"code": code})
+
+
+def failure(error: GraphQLError) -> dict[str, Any]:
+    """An error of a field that ran."""
+    original = error.original_error
+    for declared, code in _DECLARED:
+        if isinstance(original, declared):
+            hint = {"hint": original.hint} if original.hint else {}
+            return _shown(error, original.message, {"code": code, **hint})
+    if original is None and error.message.startswith("Argument "):
+        # a variable that is null where a default hid that it may not be
+        return _shown(error, error.message, {"code": "BAD_USER_INPUT"})
+    return _shown(error, *_masked(error))
+
+
+def failures(errors: Sequence[GraphQLError] | None) -> list[dict[str, Any]]:
+    """All errors of an execution."""
+    return [failure(error) for error in errors or ()]
+
+
+def report(problem: BaseException, place: str) -> str:
+    """Log that something failed at ``place``, without a word of its text; returns the reference to look for."""
+    reference = uuid.uuid4().hex[:12]
+    frames = "".join(
+        f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(problem.__traceback__)
+    )
+    log.error("internal error, reference %s: %s at %s%s", reference, type(problem).__name__, place, frames)
+    return reference
+
+
+def _masked(error: GraphQLError) -> tuple[str, dict[str, Any]]:
+    field = getattr(getattr(error.nodes[0], "name", None), "value", "?") if error.nodes else "?"
+    reference = report(error.original_error or error, f"field {field}")
+    return f"internal error, reference {reference}", {"code": "INTERNAL", "reference": reference}
+
+
+def _shown(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"message": message}
+    if error.locations:
+        shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path is not None:
+        shown["path"] = error.path
+    shown["extensions"] = extensions
+    return shown

@@ -1,0 +1,175 @@
+"""One request from text to answer: parse, limit, validate, run. Nothing of it is logged.
+
+A request that cannot run gets errors and no ``data``; one that ran gets ``data`` and the errors of its fields.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    validate,
+)
+
+from schema import errors, guard
+from schema.context import Context
+
+#: documents remembered as valid; longer ones than this are not remembered
+_REMEMBERED, _LONGEST_REMEMBERED = 256, 16_384
+#: errors shown of one document; more would only repeat what a mistake caused
+_MAX_ERRORS = 20
+_ESCAPED_NUL = re.compile(r"\\u(?:0000|\{0+\})")
+_MAX_VARIABLE_DEPTH = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A GraphQL request as its transport delivered it."""
+
+    query: str
+    variables: Mapping[str, Any]
+    operation_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The response map. ``ran``: the operation was executed, however its fields fared."""
+
+    payload: Mapping[str, Any]
+    ran: bool
+
+
+class Refused(Exception):
+    """The request cannot run; why is in the errors."""
+
+    def __init__(self, code: str, *problems: GraphQLError) -> None:
+        super().__init__(code)
+        self.payload = {"errors": [errors.refusal(problem, code) for problem in problems]}
+
+
+class Runner:
+    """Runs requests against one schema; remembers documents it has found valid."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
+
+    async def run(self, request: Request, context: Context, *, only_queries: bool = False) -> Answer:
+        """Answer a request. ``only_queries`` refuses mutations, as a GET must."""
+        try:
+            _check_text(request)
+            document = self._document(request)
+            operation = _operation(document, request.operation_name)
+            if operation.operation is OperationType.SUBSCRIPTION:
+                raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("subscriptions are not offered here"))
+            if only_queries and operation.operation is not OperationType.QUERY:
+                raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("a GET request may only run a query"))
+            return await self._execute(document, request, context)
+        except Refused as refused:
+            return Answer(refused.payload, ran=False)
+
+    def _document(self, request: Request) -> DocumentNode:
+        document = self._valid.get(request.query)
+        if document is not None:
+            self._valid.move_to_end(request.query)
+            _limit(document, request.variables)
+            return document
+        document = _parse(request.query)
+        _limit(document, request.variables)
+        problems = self._validate(document)
+        if problems:
+            raise Refused("GRAPHQL_VALIDATION_FAILED", *problems)
+        if len(request.query) <= _LONGEST_REMEMBERED:
+            self._valid[request.query] = document
+            if len(self._valid) > _REMEMBERED:
+                self._valid.popitem(last=False)
+        return document
+
+    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
+        try:
+            return validate(self._schema, document, max_errors=_MAX_ERRORS, hide_suggestions=True)
+        except RecursionError:
+            return [GraphQLError("the query is nested too deeply")]
+
+    async def _execute(self, document: DocumentNode, request: Request, context: Context) -> Answer:
+        started = execute(
+            self._schema,
+            document,
+            context_value=context,
+            variable_values=dict(request.variables),
+            operation_name=request.operation_name,
+            hide_suggestions=True,
+        )
+        result = await started if inspect.isawaitable(started) else started
+        assert isinstance(result, ExecutionResult)
+        if result.data is None and result.errors and all(error.path is None for error in result.errors):
+            raise Refused("BAD_USER_INPUT", *result.errors)
+        payload: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            payload["errors"] = errors.failures(result.errors)
+        return Answer(payload, ran=True)
+
+
+def _parse(query: str) -> DocumentNode:
+    try:
+        return parse(query, max_lexical_tokens=guard.MAX_TOKENS, max_comments=guard.MAX_TOKENS)
+    except GraphQLError as problem:
+        raise Refused("GRAPHQL_PARSE_FAILED", problem) from None
+
+
+def _limit(document: DocumentNode, variables: Mapping[str, Any]) -> None:
+    try:
+        guard.check(document, variables)
+    except GraphQLError as problem:
+        raise Refused("QUERY_TOO_LARGE", problem) from None
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    chosen = [node for node in operations if name is None or (node.name is not None and node.name.value == name)]
+    if len(chosen) == 1:
+        return chosen[0]
+    message = "the document has no such operation" if name is not None else "name one of the document's operations"
+    raise Refused("BAD_USER_INPUT", GraphQLError(message if operations else "the document has no operation"))
+
+
+def _check_text(request: Request) -> None:
+    """No database keeps NUL, and a lone surrogate is no text: neither can name or be anything here."""
+    texts = [request.query, request.operation_name or "", *_texts(request.variables, 0)]
+    if any("\x00" in text or not _is_text(text) for text in texts) or _ESCAPED_NUL.search(request.query):
+        raise Refused("BAD_USER_INPUT", GraphQLError("text cannot hold NUL or half a surrogate pair"))
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    if depth > _MAX_VARIABLE_DEPTH:
+        raise Refused("BAD_USER_INPUT", GraphQLError("variables are nested too deeply"))
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield key
+            yield from _texts(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner, depth + 1)

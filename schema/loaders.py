@@ -1,0 +1,119 @@
+"""Loaders of one request: what many objects ask for at once is read in one statement.
+
+Each batch opens a connection of its own, so that loaders may run side by side.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from strawberry.dataloader import DataLoader
+
+from hub.reading import connectors, disputes, events, parties, records, reference, referrals
+from hub.reading.events import EventRow, Stream
+from hub.reading.paging import Page, Window
+from hub.store.engine import Store
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+Read = Callable[[AsyncConnection, list[K]], Awaitable[Mapping[K, T]]]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One history, or one page of it where ``asked`` says which."""
+
+    stream: Stream
+    parent: str
+    kinds: tuple[str, ...] | None
+    asked: Window = Window()
+
+
+class Loaders:
+    """Lives as long as one request; what was loaded once is not asked for again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.disputes = self._one(disputes.by_ids)
+        self.records = self._one(records.by_ids)
+        self.events = self._one(events.by_ids)
+        self.parties = self._one(parties.by_ids)
+        self.referrals = self._one(referrals.by_ids)
+        self.regions = self._one(reference.regions_by_code)
+        self.agencies = self._one(reference.agencies_by_code)
+
+        self.dispute_records = self._many(records.of_disputes)
+        self.dispute_parties = self._many(parties.of_disputes)
+        self.dispute_referrals = self._many(referrals.of_disputes)
+        self.record_parties = self._many(parties.of_records)
+        self.record_referrals = self._many(referrals.of_records)
+        self.event_referrals = self._one(referrals.of_events)
+
+        self.histories: DataLoader[History, Page[EventRow]] = DataLoader(self._histories)
+        self.history_totals: DataLoader[History, int] = DataLoader(self._history_totals)
+        self.history_behind: DataLoader[History, bool] = DataLoader(self._history_behind)
+
+        self.incidents = self._many(connectors.incidents)
+        self.last_runs = self._one(connectors.last_runs)
+        self.last_reconciliations = self._one(connectors.last_reconciliations)
+        self.next_runs = self._one(connectors.next_runs)
+        self.open_quarantine = self._one(connectors.open_quarantine)
+        self.unmapped_codes = self._one(connectors.unmapped_codes)
+        self.held_records = self._one(connectors.held_records)
+
+    def _one(self, read: Read[K, T]) -> DataLoader[K, T | None]:
+        async def load(keys: list[K]) -> Sequence[T | None]:
+            async with self._store.read() as connection:
+                found = await read(connection, keys)
+            return [found.get(key) for key in keys]
+
+        return DataLoader(load)
+
+    def _many(self, read: Read[K, Sequence[T]]) -> DataLoader[K, Sequence[T]]:
+        async def load(keys: list[K]) -> Sequence[Sequence[T]]:
+            async with self._store.read() as connection:
+                found = await read(connection, keys)
+            return [found.get(key, ()) for key in keys]
+
+        return DataLoader(load)
+
+    async def _histories(self, keys: list[History]) -> Sequence[Page[EventRow]]:
+        found = await self._per_question(
+            keys, lambda tx, one, parents: events.pages(tx, one.stream, parents, one.kinds, one.asked)
+        )
+        return [found.get(key, Page()) for key in keys]
+
+    async def _history_totals(self, keys: list[History]) -> Sequence[int]:
+        found = await self._per_question(
+            keys, lambda tx, one, parents: events.totals(tx, one.stream, parents, one.kinds)
+        )
+        return [found.get(key, 0) for key in keys]
+
+    async def _history_behind(self, keys: list[History]) -> Sequence[bool]:
+        async def read(tx: AsyncConnection, one: History, parents: Sequence[str]) -> Mapping[str, bool]:
+            behind = await events.any_behind(tx, one.stream, parents, one.kinds, one.asked)
+            return dict.fromkeys(behind, True)
+
+        found = await self._per_question(keys, read)
+        return [found.get(key, False) for key in keys]
+
+    async def _per_question(
+        self,
+        keys: list[History],
+        read: Callable[[AsyncConnection, History, Sequence[str]], Awaitable[Mapping[str, T]]],
+    ) -> Mapping[History, T]:
+        """One statement for all histories of which the same page and kinds are asked."""
+        questions: dict[tuple[Any, ...], list[History]] = defaultdict(list)
+        for key in keys:
+            questions[key.stream, key.kinds, key.asked].append(key)
+        found: dict[History, T] = {}
+        async with self._store.read() as connection:
+            for asked in questions.values():
+                answers = await read(connection, asked[0], [key.parent for key in asked])
+                found.update((key, answers[key.parent]) for key in asked if key.parent in answers)
+        return found

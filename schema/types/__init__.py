@@ -1,0 +1,1 @@
+"""The public types, one file a noun: each made from one row of ``hub.reading``, its neighbours through loaders."""

@@ -1,0 +1,144 @@
+"""Connector: one configured partner as the operator sees it."""
+
+from __future__ import annotations
+
+import strawberry
+
+from hub.reading.connectors import ConnectorRow, IncidentRow, ReconciliationRow, RunRow
+from schema.context import Info
+from schema.scalars import Instant, instant
+
+
+@strawberry.type(description="One kind of trouble with a partner, counted.")
+class Incident:
+    kind: str = strawberry.field(description="A constant, e.g. HTML_ANSWER.")
+    times: int = strawberry.field(description="How often it happened.")
+    hint: str = strawberry.field(description="What to do about it.")
+    first_at: Instant = strawberry.field(description="When it first happened.")
+    last_at: Instant = strawberry.field(description="When it last happened.")
+
+
+@strawberry.type(description="One run of a connector.")
+class SyncRun:
+    kind: str = strawberry.field(description="PULL or RECONCILE.")
+    state: str = strawberry.field(description="RUNNING, SUCCEEDED or FAILED.")
+    started_at: Instant = strawberry.field(description="When it started.")
+    finished_at: Instant | None = strawberry.field(description="When it ended; null while running.")
+    pages: int = strawberry.field(description="Pages received.")
+    pulled: int = strawberry.field(description="Items received, repeats included.")
+    new: int = strawberry.field(description="Items not known before.")
+    quarantined: int = strawberry.field(description="Items that could not be read.")
+    incidents: int = strawberry.field(description="Troubles on the way.")
+    error_kind: str | None = strawberry.field(description="Why it failed, as a constant.")
+    error_hint: str | None = strawberry.field(description="What to do about it.")
+
+
+@strawberry.type(description="One comparison of the partner's own list with ours, key by key.")
+class Reconciliation:
+    started_at: Instant = strawberry.field(description="When it started.")
+    finished_at: Instant | None = strawberry.field(description="When it ended; null while running.")
+    window_start: Instant | None = strawberry.field(description="What it compared: from here.")
+    window_end: Instant | None = strawberry.field(description="What it compared: to here.")
+    expected: int = strawberry.field(description="Keys in the partner's list.")
+    held: int = strawberry.field(description="Of these, held by the hub.")
+    quarantined: int = strawberry.field(description="Of these, in quarantine.")
+    repaired: int = strawberry.field(description="Fetched again and put right.")
+    removed: int = strawberry.field(description="Found to be held by the partner no more.")
+
+
+@strawberry.type(description="One configured partner.")
+class Connector:
+    instance: str = strawberry.field(description="Its name in the settings.")
+    product: str = strawberry.field(description="The connector that speaks its wire.")
+    last_attempt_at: Instant | None = strawberry.field(description="When it was last asked.")
+    last_success_at: Instant | None = strawberry.field(description="When it last answered well.")
+    high_water_at: Instant | None = strawberry.field(description="Its newest update time seen so far.")
+    last_error_kind: str | None = strawberry.field(description="The last failure, as a constant.")
+    last_error_hint: str | None = strawberry.field(description="What to do about it.")
+    consecutive_failures: int = strawberry.field(description="Failures since it last answered well.")
+    paused: bool = strawberry.field(description="Whether an operator stopped it.")
+
+    @strawberry.field(description="Troubles so far, the latest first.")
+    async def incidents(self, info: Info) -> list[Incident]:
+        return [_incident(row) for row in await info.context.loaders.incidents.load(self.instance)]
+
+    @strawberry.field(description="Its latest run.")
+    async def last_run(self, info: Info) -> SyncRun | None:
+        row = await info.context.loaders.last_runs.load(self.instance)
+        return None if row is None else _run(row)
+
+    @strawberry.field(description="Its latest comparison.")
+    async def last_reconciliation(self, info: Info) -> Reconciliation | None:
+        row = await info.context.loaders.last_reconciliations.load(self.instance)
+        return None if row is None else _reconciliation(row)
+
+    @strawberry.field(description="When the next pull is due; null while none waits.")
+    async def next_run_at(self, info: Info) -> Instant | None:
+        return instant(await info.context.loaders.next_runs.load(self.instance))
+
+    @strawberry.field(description="Items waiting in quarantine.")
+    async def quarantined(self, info: Info) -> int:
+        return await info.context.loaders.open_quarantine.load(self.instance) or 0
+
+    @strawberry.field(description="Native codes that no table explains yet.")
+    async def mapping_worklist(self, info: Info) -> int:
+        return await info.context.loaders.unmapped_codes.load(self.instance) or 0
+
+    @strawberry.field(description="Records held that the partner still holds.")
+    async def records(self, info: Info) -> int:
+        return await info.context.loaders.held_records.load(self.instance) or 0
+
+
+def connector(row: ConnectorRow) -> Connector:
+    """The public connector of a row."""
+    return Connector(
+        instance=row.instance,
+        product=row.product,
+        last_attempt_at=instant(row.last_attempt_at),
+        last_success_at=instant(row.last_success_at),
+        high_water_at=instant(row.high_water_at),
+        last_error_kind=row.last_error_kind,
+        last_error_hint=row.last_error_hint,
+        consecutive_failures=row.consecutive_failures,
+        paused=row.paused_at is not None,
+    )
+
+
+def _incident(row: IncidentRow) -> Incident:
+    return Incident(
+        kind=row.kind,
+        times=row.times,
+        hint=row.hint,
+        first_at=Instant(row.first_at),
+        last_at=Instant(row.last_at),
+    )
+
+
+def _run(row: RunRow) -> SyncRun:
+    return SyncRun(
+        kind=row.kind,
+        state=row.state,
+        started_at=Instant(row.started_at),
+        finished_at=instant(row.finished_at),
+        pages=row.pages,
+        pulled=row.pulled,
+        new=row.new,
+        quarantined=row.quarantined,
+        incidents=row.incidents,
+        error_kind=row.error_kind,
+        error_hint=row.error_hint,
+    )
+
+
+def _reconciliation(row: ReconciliationRow) -> Reconciliation:
+    return Reconciliation(
+        started_at=Instant(row.started_at),
+        finished_at=instant(row.finished_at),
+        window_start=instant(row.window_start),
+        window_end=instant(row.window_end),
+        expected=row.expected,
+        held=row.held,
+        quarantined=row.quarantined,
+        repaired=row.repaired,
+        removed=row.removed,
+    )

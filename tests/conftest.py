@@ -1,0 +1,57 @@
+"""What every test may ask for: a database of its own, of each kind, and a port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from . import postgres_server
+from .databases import Database, PostgresDatabases, SqliteDatabases
+
+
+def pytest_report_header() -> str | None:
+    if os.environ.get("HUB_TEST_WITHOUT_POSTGRESQL"):
+        return "WARNING: HUB_TEST_WITHOUT_POSTGRESQL is set, half of the suite does not run"
+    return None
+
+
+@pytest.fixture(scope="session")
+def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[PostgresDatabases]:
+    if os.environ.get("HUB_TEST_WITHOUT_POSTGRESQL"):
+        pytest.skip("HUB_TEST_WITHOUT_POSTGRESQL is set")
+    try:
+        with postgres_server.running_server(os.environ) as server:
+            databases = PostgresDatabases(server)
+            yield databases
+            databases.close()
+    except postgres_server.NoPostgresError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated database of this test's own; the test runs once on each kind."""
+    databases = request.getfixturevalue(f"_{request.param}")
+    with databases.migrated() as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Like `database`, but nothing has been migrated: not one table stands."""
+    databases = request.getfixturevalue(f"_{request.param}")
+    with databases.empty() as made:
+        yield made
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listened on a moment ago."""
+    return postgres_server.free_port()

@@ -23,8 +23,6 @@ def configure_logging(*, level: str | None = None) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # the type of an unexpected error and where it arose; its message may hold anything and is left out
-            _without_messages,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -35,13 +33,10 @@ def configure_logging(*, level: str | None = None) -> None:
     logging.basicConfig(level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
 
 
-def _without_messages(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    error = event.pop("exc", None)
-    if isinstance(error, BaseException):
-        event["error"] = type(error).__name__
-        frame = error.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        if frame is not None:
-            event["at"] = f"{frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}"
-    return event
+def told(error: BaseException) -> dict[str, str]:
+    """What may be logged of an unexpected error: its type and where it arose. Its message may hold anything."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f"{frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}" if frame is not None else ""
+    return {"error": type(error).__name__, "at": where}

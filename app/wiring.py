@@ -15,7 +15,6 @@ from connectors.base import Connector, InstanceConfig
 from hub import reference
 from hub.desk import Desk, utc_now
 from hub.errors import ConfigurationError, UserInputError
-from hub.model import Source
 from hub.reference import KnownAgency
 from hub.sealing import KeyRing, load_or_create_master_key
 from hub.settings import Settings
@@ -68,11 +67,6 @@ class Hub:
             )
         )  # fmt: skip
 
-    def source(self, name: str) -> Source:
-        """The instance as the hub's use cases know it."""
-        one = self.settings.instance(name)
-        return Source(name, one.connector, one.live_from, one.agency_code)
-
     def fenced_desk(self, claim: Claim) -> Desk:
         """The desk for the time of one claimed job: no write gets through once the job was taken over."""
         return Desk(FencedStore(self.store, claim), self.desk.keys, self.desk.county, self.desk.clock)
@@ -101,7 +95,8 @@ class Hub:
         return InstanceConfig(
             name=name, product=one.connector, county=self.settings.county, centre_code=self.settings.centre_code,
             live_from=one.live_from, tables=self.tables, base_url=one.base_url, app_id=one.app_id,
-            secret=one.read_secret(name), overlap_s=one.overlap_s, options=one.options,
+            secret=one.read_secret(name), overlap_s=one.overlap_s,
+            options={"agency_code": one.agency_code, **one.options},
         )  # fmt: skip
 
 
@@ -128,7 +123,9 @@ async def require_migrated(settings: Settings) -> None:
     found, wanted = await migrate.current(settings.store_url), migrate.head()
     if found != wanted:
         where = f"stands at {found}" if found else "was never migrated"
-        raise ConfigurationError(f"the database {where}, this release needs {wanted}", hint="Run `dispute-hub migrate`.")
+        raise ConfigurationError(
+            f"the database {where}, this release needs {wanted}", hint="Run `dispute-hub migrate`."
+        )
 
 
 @asynccontextmanager

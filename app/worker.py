@@ -19,6 +19,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.logging import told
 from hub.errors import AuthError, ConfigurationError, LeaseLostError, PartnerError, RejectedError, TransientError
 from hub.store.ids import new_id
 from sync_jobs.queue import Claim, Queue
@@ -70,7 +71,7 @@ class Worker:
         try:
             return await self._queue.claim(self.name, self._clock(), self._lease_s)
         except (SQLAlchemyError, OSError) as exc:
-            _log.warning("the queue cannot be read, tried again", exc=exc)
+            _log.warning("the queue cannot be read, tried again", **told(exc))
             await asyncio.sleep(_PAUSE_S)
             return None
 
@@ -102,11 +103,11 @@ class Worker:
             except asyncio.CancelledError:
                 _log.info("given back unfinished")
             except (SQLAlchemyError, OSError) as exc:
-                _log.warning("the queue could not be told; the lease will run out", exc=exc)
+                _log.warning("the queue could not be told; the lease will run out", **told(exc))
             except Exception as exc:
                 # its end is noted in the queue; the worker lives on
                 level = _log.warning if isinstance(exc, PartnerError | ConfigurationError) else _log.error
-                level("failed", exc=exc, kind=error_kind(exc), seconds=round(time.monotonic() - started, 1))
+                level("failed", kind=error_kind(exc), **told(exc), seconds=round(time.monotonic() - started, 1))
             else:
                 _log.info("done", seconds=round(time.monotonic() - started, 1))
 
@@ -141,9 +142,7 @@ class Worker:
         is_final = isinstance(exc, AuthError | ConfigurationError | RejectedError)
         retry_after = exc.retry_after if isinstance(exc, TransientError) else None
         hint = exc.hint if isinstance(exc, PartnerError | ConfigurationError) else ""
-        await self._queue.fail(
-            claim, self._clock(), error_kind(exc), hint, retry_after=retry_after, is_final=is_final
-        )
+        await self._queue.fail(claim, self._clock(), error_kind(exc), hint, retry_after=retry_after, is_final=is_final)
 
     async def _keep(self, claim: Claim, job: asyncio.Future[None]) -> None:
         """Extend the lease while the job runs; stop the job when the lease is lost or cannot be kept."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
@@ -19,7 +19,7 @@ from hub.dispute_state import Standing, derive
 from hub.history import Appender, EventDraft, StreamHead
 from hub.model import SHANGHAI
 from hub.store.ids import new_id
-from hub.store.lookup import chunks
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, code_counters, disputes, record_links, referrals
 from hub.vocabulary import DisputeState, HandlingEventKind
 
@@ -42,7 +42,7 @@ class _Dispute:
     id: str
     code: str
     head: StreamHead
-    row: Row[Any] | None
+    row: AnyRow | None
     #: what the row is to say
     values: dict[str, Any]
 
@@ -63,7 +63,7 @@ async def settle(tx: AsyncConnection, desk: Desk, components: Sequence[Collectio
     now = desk.clock()
     placed: dict[str, tuple[str | None, str | None, float | None, dict[str, Any] | None]] = {}
     used: set[str] = set()
-    settled: list[tuple[_Dispute, list[Row[Any]]]] = []
+    settled: list[tuple[_Dispute, list[AnyRow]]] = []
     matters = []
     for component in components:
         members = sorted((records[record_id] for record_id in component if record_id in records), key=opening_order)
@@ -99,16 +99,16 @@ def opening_order(row: Any) -> tuple[datetime, str, str, str]:
     return (row.received_at, row.instance, row.native_id, row.lineage)
 
 
-async def _records(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    found: dict[str, Row[Any]] = {}
+async def _records(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, AnyRow]:
+    found: dict[str, AnyRow] = {}
     for part in chunks(ids):
         for row in await tx.execute(select(*_RECORD).where(case_records.c.id.in_(part))):
             found[row.id] = row
     return found
 
 
-async def _referrals(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-    found: dict[str, list[Row[Any]]] = {}
+async def _referrals(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, list[AnyRow]]:
+    found: dict[str, list[AnyRow]] = {}
     for part in chunks(ids):
         query = select(referrals).where(referrals.c.record_id.in_(part), referrals.c.is_live)
         for row in await tx.execute(query):
@@ -124,9 +124,9 @@ async def _known(tx: AsyncConnection, ids: Iterable[str]) -> dict[str, _Dispute]
     return found
 
 
-async def _joining_edges(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+async def _joining_edges(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, AnyRow]:
     """For each record the accepted edge that ties it best."""
-    best: dict[str, Row[Any]] = {}
+    best: dict[str, AnyRow] = {}
     for part in chunks(ids):
         for column in (record_links.c.from_record_id, record_links.c.to_record_id):
             query = select(
@@ -141,7 +141,7 @@ async def _joining_edges(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, R
 
 
 def _how(
-    row: Row[Any], opening_id: str, joined: dict[str, Row[Any]]
+    row: AnyRow, opening_id: str, joined: dict[str, AnyRow]
 ) -> tuple[str, float, dict[str, Any]]:
     edge = joined.get(row.id)
     if row.id == opening_id or edge is None:
@@ -150,7 +150,7 @@ def _how(
 
 
 def _surviving(
-    opening: Sequence[Row[Any]], members: Sequence[Row[Any]], known: dict[str, _Dispute], used: set[str]
+    opening: Sequence[AnyRow], members: Sequence[AnyRow], known: dict[str, _Dispute], used: set[str]
 ) -> _Dispute | None:
     """The dispute of the earliest-received opening record, else the earliest registered one of the component."""
     for row in opening:
@@ -173,7 +173,7 @@ async def _shells(tx: AsyncConnection, opening_ids: Sequence[str]) -> dict[str, 
 
 
 def _shell(
-    opening: Sequence[Row[Any]], shells: dict[str, _Dispute], known: dict[str, _Dispute], used: set[str]
+    opening: Sequence[AnyRow], shells: dict[str, _Dispute], known: dict[str, _Dispute], used: set[str]
 ) -> _Dispute | None:
     """The merged dispute that comes back with its own opening record."""
     for row in opening:
@@ -183,7 +183,7 @@ def _shell(
     return None
 
 
-def _values(standing: Standing, opening: Sequence[Row[Any]], members: Sequence[Row[Any]]) -> dict[str, Any]:
+def _values(standing: Standing, opening: Sequence[AnyRow], members: Sequence[AnyRow]) -> dict[str, Any]:
     first = opening[0]
     present = [row for row in members if row.deleted_at_source is None]
     return {
@@ -211,7 +211,7 @@ def _values(standing: Standing, opening: Sequence[Row[Any]], members: Sequence[R
 
 
 async def _number(
-    tx: AsyncConnection, desk: Desk, unnumbered: Sequence[_Dispute], settled: Sequence[tuple[_Dispute, list[Row[Any]]]]
+    tx: AsyncConnection, desk: Desk, unnumbered: Sequence[_Dispute], settled: Sequence[tuple[_Dispute, list[AnyRow]]]
 ) -> None:
     """Give new disputes their codes: county, the year of registration, a serial of that year."""
     years: dict[int, list[_Dispute]] = {}
@@ -231,7 +231,7 @@ async def _number(
 
 
 def _tell_joins(
-    appender: Appender, now: datetime, settled: Sequence[tuple[_Dispute, list[Row[Any]]]], known: dict[str, _Dispute]
+    appender: Appender, now: datetime, settled: Sequence[tuple[_Dispute, list[AnyRow]]], known: dict[str, _Dispute]
 ) -> None:
     """Every coming together and parting is an act in the streams of the disputes concerned."""
     for dispute, members in settled:
@@ -262,7 +262,7 @@ def _act(
 
 async def _end_empty(
     tx: AsyncConnection,
-    records: dict[str, Row[Any]],
+    records: dict[str, AnyRow],
     placed: dict[str, tuple[str | None, str | None, float | None, dict[str, Any] | None]],
     known: dict[str, _Dispute],
     used: set[str],
@@ -309,7 +309,7 @@ async def _write(tx: AsyncConnection, desk: Desk, settled: Sequence[_Dispute]) -
 
 async def _place(
     tx: AsyncConnection,
-    records: dict[str, Row[Any]],
+    records: dict[str, AnyRow],
     placed: dict[str, tuple[str | None, str | None, float | None, dict[str, Any] | None]],
 ) -> None:
     changed = []

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from hub.vocabulary import Channel, HandlingEventKind, Outcome, ReferralMode, TerminationReason
 
 _NO_UNITS: Mapping[str, str] = MappingProxyType({})
-#: what may pass for a number, a date or a receipt: no spaces, no sentence
-_NUMBER = re.compile(r"[\w()（）〔〕\[\]:./+-]{1,64}")
+#: what may pass for a number, a date or a receipt: with a digit, no sentence, and neither a phone nor an identity card
+_NUMBER = re.compile(r"(?!1\d{10}$|\d{17}[\dXx]$)(?=\D*\d)[\w()（）〔〕\[\]:./+-]{1,64}")
 _UNIT_CODE = re.compile(r"\d{6,12}")
 
 
@@ -82,7 +82,8 @@ _BY_SYSTEM: Mapping[str, Mapping[str, _Detail]] = {
             "处理结果",
             {
                 "01": "当场调解成功", "02": "移交调解", "03": "告知人民调解", "04": "受理治安案件",
-                "05": "受理刑事案件", "06": "移交其他单位", "07": "移交后调解成功", "08": "移交后调解未成", "99": "其他",
+                "05": "受理刑事案件", "06": "移交其他单位", "07": "移交后调解成功", "08": "移交后调解未成",
+                "99": "其他",
             },
         ),
         "YJDW": _Detail("移交单位", is_unit=True),

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
 from hub.model import Item
 from hub.sealing import DataKey
 from hub.store.ids import new_id
-from hub.store.lookup import chunks
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import data_keys, inbox_items, inbox_pages
 
 
@@ -128,10 +128,10 @@ def _distinct(desk: Desk, items: Iterable[Item]) -> list[_Arriving]:
     return list(found.values())
 
 
-async def _known(tx: AsyncConnection, instance: str, item_keys: set[str]) -> dict[str, list[Row[Any]]]:
+async def _known(tx: AsyncConnection, instance: str, item_keys: set[str]) -> dict[str, list[AnyRow]]:
     """Kept versions per item, oldest delivery first."""
     c = inbox_items.c
-    known: dict[str, list[Row[Any]]] = {}
+    known: dict[str, list[AnyRow]] = {}
     for part in chunks(item_keys):
         query = (
             select(c.id, c.item_key, c.version, c.content_hash, c.state)

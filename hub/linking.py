@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, bindparam, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import disputes
 from hub.desk import Desk
 from hub.history import Appender
 from hub.store.ids import new_id
-from hub.store.lookup import chunks
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, link_decisions, record_links, record_names, record_references
 from hub.vocabulary import Classification, LinkKind
 
@@ -91,7 +91,7 @@ async def _decide(
     loosened: set[str] = set()
 
     def decide(link_id: str, ends: tuple[str, str, str], state: str, evidence: dict[str, str]) -> None:
-        decision = {
+        decision: dict[str, Any] = {
             "id": new_id("lnd", desk.county), "county": desk.county, "from_record_id": ends[0],
             "to_record_id": ends[1], "kind": ends[2], "decision": state, "method": "REFERENCE", "confidence": 1.0,
             "evidence": evidence, "decided_by": RULE_1, "decided_at": now,
@@ -150,8 +150,8 @@ def decision_hash(decision: dict[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(stated, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-async def _edges_of(tx: AsyncConnection, record_ids: Collection[str]) -> dict[tuple[str, str, str], Row[Any]]:
-    edges: dict[tuple[str, str, str], Row[Any]] = {}
+async def _edges_of(tx: AsyncConnection, record_ids: Collection[str]) -> dict[tuple[str, str, str], AnyRow]:
+    edges: dict[tuple[str, str, str], AnyRow] = {}
     for part in chunks(record_ids):
         query = select(record_links).where(
             or_(record_links.c.from_record_id.in_(part), record_links.c.to_record_id.in_(part))

@@ -33,7 +33,7 @@ def unmask(newest: Sequence[PartyFacts], older: Iterable[Sequence[PartyFacts]]) 
             for version in versions:
                 full = _told_by(version, place, party, field, mask)
                 if full:
-                    party = replace(party, **{field: full})
+                    party = replace(party, id_no=full) if field == "id_no" else replace(party, phone=full)
                     break
         told.append(party)
     return tuple(told)

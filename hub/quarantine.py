@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
 from hub.errors import NotFoundError, UserInputError
 from hub.store.ids import new_id
-from hub.store.lookup import chunks
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import inbox_items, quarantine
 from hub.versions import Version
 
@@ -72,7 +71,7 @@ async def resolve(tx: AsyncConnection, item_ids: Sequence[str], now: datetime) -
 
 async def listed(
     tx: AsyncConnection, *, instance: str | None = None, state: str | None = "OPEN", limit: int = 100
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Quarantined items, newest first: reasons and keys, no content."""
     query = (
         select(
@@ -90,7 +89,7 @@ async def listed(
     return (await tx.execute(query)).all()
 
 
-async def one(tx: AsyncConnection, quarantine_id: str) -> Row[Any]:
+async def one(tx: AsyncConnection, quarantine_id: str) -> AnyRow:
     """One quarantined item. Raises NotFoundError."""
     query = (
         select(

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import referrals as referral_rows
@@ -22,7 +22,7 @@ from hub.model import CaseFacts, Entry, Mapper, PartyFacts, Source, clean_text
 from hub.parties import hides_numbers, party_row, unmask
 from hub.sealing import DataKey, mask_words
 from hub.store.ids import new_id
-from hub.store.lookup import chunks
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import (
     case_records,
     inbox_items,
@@ -63,7 +63,7 @@ class RecordWork:
     now: datetime
     native_no: str
     lineages: set[str]
-    row: Row[Any] | None = None
+    row: AnyRow | None = None
     head: StreamHead = field(default_factory=StreamHead)
     entries: dict[str, KnownEntry] = field(default_factory=dict)
     arrivals: list[tuple[str, Version, CaseFacts]] = field(default_factory=list)
@@ -113,10 +113,10 @@ class RecordWork:
             self._number(appender, arriving[-1][1])
         self.values.setdefault("opens_dispute", self.row.opens_dispute if self.row is not None else False)
         self.values["opens_dispute"] |= any(facts.opens_dispute for _, _, facts in arriving)
-        if self.row is not None and self.row.deleted_at_source and "order_key" in self.values:
+        is_newer = self.row is not None and self.values.get("order_key", "") > self.row.order_key
+        if is_newer and self.row is not None and self.row.deleted_at_source:
             # a version newer than all we knew: the partner holds the record again
-            if self.values["order_key"] > self.row.order_key:
-                self.revive(appender)
+            self.revive(appender)
         self.values.update(stream_seq=self.head.seq, stream_hash=self.head.hash)
 
     def _tell_composed(

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hub.errors import ConfigurationError, HubError
 
 _NONCE = 12
+_OTHER_KEY = "Is this the master key it was sealed with?"
 KEY_BYTES = 32
 
 #: identifiers and phones inside words: 18 or 15 digit identity numbers, 11-digit mobile and dashed landline numbers
@@ -132,7 +133,7 @@ class KeyRing:
         try:
             plain = self._field.decrypt(sealed[:_NONCE], sealed[_NONCE:], f"{table}/{row}/{column}".encode())
         except InvalidTag as exc:
-            raise UnreadableError("a sealed field does not open", hint="Is this the master key it was sealed with?") from exc
+            raise UnreadableError("a sealed field does not open", hint=_OTHER_KEY) from exc
         return plain.decode()
 
     def blind_index(self, kind: str, value: str) -> str:
@@ -156,7 +157,7 @@ class KeyRing:
         try:
             return DataKey(self._wrap.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], owner.encode()))
         except InvalidTag as exc:
-            raise UnreadableError("a data key does not open", hint="Is this the master key it was wrapped with?") from exc
+            raise UnreadableError("a data key does not open", hint=_OTHER_KEY) from exc
 
 
 class DataKey:

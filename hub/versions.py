@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
@@ -18,7 +17,7 @@ from hub.errors import BadPayloadError
 from hub.inbox import key_owner
 from hub.model import CaseFacts, Fact, Item, Mapper
 from hub.sealing import DataKey
-from hub.store.lookup import chunks
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import data_keys, inbox_items
 
 
@@ -88,7 +87,7 @@ async def of_records(
     return found
 
 
-def _read(desk: Desk, mapper: Mapper, rows: Iterable[Row[Any]]) -> list[Version]:
+def _read(desk: Desk, mapper: Mapper, rows: Iterable[AnyRow]) -> list[Version]:
     opened: dict[bytes, DataKey] = {}
     versions = []
     for row in rows:

@@ -28,7 +28,7 @@ class Term(str, Enum):
     zh: str
     en: str
 
-    def __new__(cls, code: str, zh: str, en: str) -> Term:
+    def __new__(cls, code: str, zh: str = "", en: str = "") -> Term:
         member = str.__new__(cls, code)
         member._value_ = code
         member.zh = zh

@@ -6,17 +6,16 @@ variables, or an error's own text, which may quote a row.
 
 from __future__ import annotations
 
-import logging
-import traceback
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from graphql import GraphQLError
 
 from hub.errors import ConflictError, HubError, NotFoundError, UserInputError
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 #: errors that say something the caller can use, and the code under which a program may recognise them
 _DECLARED: tuple[tuple[type[HubError], str], ...] = (
@@ -52,10 +51,11 @@ def failures(errors: Sequence[GraphQLError] | None) -> list[dict[str, Any]]:
 def report(problem: BaseException, place: str) -> str:
     """Log that something failed at ``place``, without a word of its text; returns the reference to look for."""
     reference = uuid.uuid4().hex[:12]
-    frames = "".join(
-        f"\n  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(problem.__traceback__)
-    )
-    log.error("internal error, reference %s: %s at %s%s", reference, type(problem).__name__, place, frames)
+    frame = problem.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    at = f"{frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}" if frame is not None else ""
+    log.error("internal error", reference=reference, place=place, error=type(problem).__name__, at=at)
     return reference
 
 

@@ -46,10 +46,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The response map. ``ran``: the operation was executed, however its fields fared."""
+    """The response map. ``refused`` says why the operation was not executed; None: it was, however its fields fared."""
 
     payload: Mapping[str, Any]
-    ran: bool
+    refused: str | None = None
 
 
 class Refused(Exception):
@@ -57,6 +57,7 @@ class Refused(Exception):
 
     def __init__(self, code: str, *problems: GraphQLError) -> None:
         super().__init__(code)
+        self.code = code
         self.payload = {"errors": [errors.refusal(problem, code) for problem in problems]}
 
 
@@ -71,32 +72,25 @@ class Runner:
         """Answer a request. ``only_queries`` refuses mutations, as a GET must."""
         try:
             _check_text(request)
-            document = self._document(request)
-            operation = _operation(document, request.operation_name)
-            if operation.operation is OperationType.SUBSCRIPTION:
-                raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("subscriptions are not offered here"))
-            if only_queries and operation.operation is not OperationType.QUERY:
-                raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("a GET request may only run a query"))
+            document = self._valid.get(request.query) or _parse(request.query)
+            _check_operation(_operation(document, request.operation_name), only_queries=only_queries)
+            _limit(document, request.variables)
+            self._check_valid(request.query, document)
             return await self._execute(document, request, context)
         except Refused as refused:
-            return Answer(refused.payload, ran=False)
+            return Answer(refused.payload, refused.code)
 
-    def _document(self, request: Request) -> DocumentNode:
-        document = self._valid.get(request.query)
-        if document is not None:
-            self._valid.move_to_end(request.query)
-            _limit(document, request.variables)
-            return document
-        document = _parse(request.query)
-        _limit(document, request.variables)
+    def _check_valid(self, query: str, document: DocumentNode) -> None:
+        if query in self._valid:
+            self._valid.move_to_end(query)
+            return
         problems = self._validate(document)
         if problems:
             raise Refused("GRAPHQL_VALIDATION_FAILED", *problems)
-        if len(request.query) <= _LONGEST_REMEMBERED:
-            self._valid[request.query] = document
+        if len(query) <= _LONGEST_REMEMBERED:
+            self._valid[query] = document
             if len(self._valid) > _REMEMBERED:
                 self._valid.popitem(last=False)
-        return document
 
     def _validate(self, document: DocumentNode) -> list[GraphQLError]:
         try:
@@ -120,7 +114,7 @@ class Runner:
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload["errors"] = errors.failures(result.errors)
-        return Answer(payload, ran=True)
+        return Answer(payload)
 
 
 def _parse(query: str) -> DocumentNode:
@@ -144,6 +138,13 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
         return chosen[0]
     message = "the document has no such operation" if name is not None else "name one of the document's operations"
     raise Refused("BAD_USER_INPUT", GraphQLError(message if operations else "the document has no operation"))
+
+
+def _check_operation(operation: OperationDefinitionNode, *, only_queries: bool) -> None:
+    if operation.operation is OperationType.SUBSCRIPTION:
+        raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("subscriptions are not offered here"))
+    if only_queries and operation.operation is not OperationType.QUERY:
+        raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("a GET request may only run a query"))
 
 
 def _check_text(request: Request) -> None:

@@ -94,7 +94,7 @@ class _Measure:
         name = node.name.value
         if name not in _PAGED:
             return _LISTS.get(name, 0)
-        asked = [self._number(argument.value) for argument in node.arguments
+        asked = [self._number(argument.value) for argument in node.arguments or ()
                  if argument.name.value in ("first", "last")]  # fmt: skip
         return max([size for size in asked if size is not None], default=DEFAULT_SIZE)
 

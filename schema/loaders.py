@@ -21,6 +21,9 @@ from hub.store.engine import Store
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
+#: where only the history itself matters, not which page of it
+_ANY_PAGE = Window()
+
 Read = Callable[[AsyncConnection, list[K]], Awaitable[Mapping[K, T]]]
 
 
@@ -31,7 +34,7 @@ class History:
     stream: Stream
     parent: str
     kinds: tuple[str, ...] | None
-    asked: Window = Window()
+    asked: Window = _ANY_PAGE
 
 
 class Loaders:

@@ -10,9 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import insert, select
 
 from connectors.base import Connector, Window
 from hub.applying import Fence, apply_pending, no_fence
@@ -23,7 +22,7 @@ from hub.model import DigestEntry, Item, Removal
 from hub.removal import remove_in, revive_in
 from hub.sequencer import sequence_all
 from hub.store.ids import new_id
-from hub.store.lookup import chunks
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, inbox_items, reconciliation_differences, reconciliations
 from sync_jobs.pull import NotedWire, Progress, keep_fetched
 from sync_jobs.runs import RunReport, begin, finish, source_of, with_patience
@@ -195,7 +194,7 @@ async def _compare(
     return doubtful
 
 
-def _is_equal(desk: Desk, entry: DigestEntry, row: Row[Any]) -> bool:
+def _is_equal(desk: Desk, entry: DigestEntry, row: AnyRow) -> bool:
     if entry.item is not None:
         return bool(desk.keys.content_hash(entry.item.canonical) == row.content_hash)
     return entry.updated_at is None or entry.updated_at == row.native_updated_at
@@ -203,10 +202,10 @@ def _is_equal(desk: Desk, entry: DigestEntry, row: Row[Any]) -> bool:
 
 async def _held(
     desk: Desk, instance: str, entries: Sequence[DigestEntry]
-) -> dict[tuple[str, str], Row[Any]]:
+) -> dict[tuple[str, str], AnyRow]:
     """Our records under these keys, with the content hash of their newest version."""
     c = case_records.c
-    found: dict[tuple[str, str], Row[Any]] = {}
+    found: dict[tuple[str, str], AnyRow] = {}
     async with desk.store.read() as connection:
         for part in chunks({entry.native_id for entry in entries}):
             query = (
@@ -225,9 +224,8 @@ async def _held(
 async def _quarantined(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> Collection[str]:
     """Those item keys whose delivery stands in quarantine, set aside or waiting."""
     c = inbox_items.c
-    by_hash = {
-        f"?{desk.keys.content_hash(entry.item.canonical)}": entry.key for entry in entries if not entry.key and entry.item
-    }
+    unnamed = [entry for entry in entries if not entry.key and entry.item]
+    by_hash = {f"?{desk.keys.content_hash(entry.item.canonical)}": entry.key for entry in unnamed if entry.item}
     names = [entry.key for entry in entries if entry.key] + list(by_hash)
     found: set[str] = set()
     async with desk.store.read() as connection:
@@ -265,7 +263,7 @@ async def _find_gone(
 
 
 async def _ask_again(
-    desk: Desk, connector: Connector, wire: NotedWire, row: Row[Any], report: ReconcileReport, run: RunReport,
+    desk: Desk, connector: Connector, wire: NotedWire, row: AnyRow, report: ReconcileReport, run: RunReport,
     fence: Fence,
 ) -> None:  # fmt: skip
     items = await with_patience(run, lambda: connector.fetch(wire, [row.native_id]))

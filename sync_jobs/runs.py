@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import stamina
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.base import Connector
@@ -17,6 +17,7 @@ from hub.desk import Desk
 from hub.errors import AuthError, HubError, PartnerError, RejectedError, TransientError
 from hub.model import Source
 from hub.store.ids import new_id
+from hub.store.lookup import AnyRow
 from hub.store.tables import connector_incidents, connector_states, sync_runs
 from hub.store.upsert import insert_or_ignore
 
@@ -95,7 +96,7 @@ async def with_patience(report: RunReport, attempt: Callable[[], Awaitable[T]]) 
     raise AssertionError("stamina ends with a result or an error")
 
 
-async def begin(desk: Desk, connector: Connector, kind: str) -> tuple[RunReport, Row[Any] | None]:
+async def begin(desk: Desk, connector: Connector, kind: str) -> tuple[RunReport, AnyRow | None]:
     """Open a run; also returns the instance's state as it stood (None: never seen before)."""
     config = connector.config
     now = desk.clock()

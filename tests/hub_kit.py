@@ -21,6 +21,7 @@ from hub.store.engine import open_store
 from hub.store.tables import (
     case_records,
     disputes,
+    event_words,
     handling_events,
     inbox_items,
     parties,
@@ -128,7 +129,8 @@ async def snapshot(desk: Desk) -> dict[str, Any]:
         name = {one.id: (one.native_id, one.native_no, one.lineage) for one in record_rows}
         facts = (
             await connection.execute(
-                select(handling_events)
+                select(handling_events, event_words.c.words, event_words.c.actor_name)
+                .outerjoin(event_words, event_words.c.event_id == handling_events.c.id)
                 .join(record_entries, record_entries.c.event_id == handling_events.c.id)
                 .where(record_entries.c.is_live, handling_events.c.source != "hub")
             )
@@ -149,7 +151,7 @@ async def snapshot(desk: Desk) -> dict[str, Any]:
         "gone": sorted(name[one.id] for one in record_rows if one.deleted_at_source),
         "facts": sorted(
             str((name[one.record_id], one.source_event_id, one.kind, one.occurred_at, one.position, one.native_code,
-                 one.actor_code, one.to_state, one.data, one.words_digest))
+                 one.actor_code, one.to_state, one.data, one.words, one.actor_name))
             for one in facts
         ),
         "parties": sorted(

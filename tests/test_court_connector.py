@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from connectors import registry
 from connectors.base import Connector, HttpWire, InstanceConfig, Window
 from connectors.court import CourtConnector
+from connectors.court.paging import PATIENCE
 from hub.errors import AuthError, ConfigurationError, HubError, RejectedError, TransientError
 from hub.model import SHANGHAI, Cursor, Item
 
@@ -297,6 +298,15 @@ async def test_a_page_that_repeats_a_row_in_place_of_another_loses_nothing() -> 
     assert len(keys(items)) == 150
 
 
+async def test_rows_that_stand_twice_in_the_partners_own_table_block_nothing() -> None:
+    twice = [row(f"a{n:03}", BIG_SECOND) for n in range(80)] * 2
+    court = Court([*twice, row("z1", "2024-03-01 03:00:00")])
+    items, cursor = await pulled(CourtConnector(config()), DirectWire(court))
+
+    assert len(keys(items)) == 81
+    assert cursor == {"from": "2024-03-01 03:00:00"}
+
+
 async def test_the_next_run_reads_the_overlap_again() -> None:
     court = Court([row("a1", "2024-03-01 12:00:00")])
     connector, wire = CourtConnector(config(overlap_s=600)), DirectWire(court)
@@ -465,18 +475,9 @@ def outage(court: Court, envelope: dict[str, Any]) -> None:
 
 
 FAULTS = [
-    duplicate_replaces,
-    None,
-    html,
-    cut_short,
-    partial,
-    no_list,
-    refuse_token,
-    duplicate_pushes_out,
-    duplicate_extra,
-    shuffle,
-    outage,
-]
+    None, html, cut_short, partial, no_list, refuse_token, shuffle, outage,
+    duplicate_replaces, duplicate_pushes_out, duplicate_extra,
+]  # fmt: skip
 STEPS = st.tuples(
     st.sampled_from(FAULTS),
     #: rows edited after this request, and by how many seconds the clock moves each time
@@ -486,13 +487,16 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.integers(0, 3), max_size=25), st.integers(1, 4), st.lists(STEPS, max_size=30))
 def test_whatever_moves_or_fails_no_row_is_lost(seconds: list[int], page_size: int, steps: list[Any]) -> None:
     court = Court([row(f"a{n:03}", stamp(s), ycts=0) for n, s in enumerate(seconds)])
     court.now = datetime(2024, 3, 1, 0, 0, 6, tzinfo=SHANGHAI)
     connector, wire = CourtConnector(config(overlap_s=0, options={"page_size": page_size})), DirectWire(court)
     delivered: set[tuple[str, int]] = set()
+    # the same lie told at every reading cannot be told from the truth
+    lies = [index for index, (fault, _, _) in enumerate(steps) if fault is duplicate_replaces]
+    steps = [step for index, step in enumerate(steps) if index not in lies[PATIENCE:]]
 
     async def run(cursor: Cursor | None, steps: list[Any]) -> Cursor:
         following: Cursor = connector.start_cursor(cursor)

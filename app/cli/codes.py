@@ -61,7 +61,7 @@ def set_code(
     code: Annotated[str, typer.Argument(help="The native code.")],
     label: Annotated[str, typer.Option(help="What the partner calls it.")] = "",
     classes: Annotated[
-        list[str] | None, typer.Option("--class", help="A class of zz-dispute-17; repeat for several; none: no dispute.")
+        list[str] | None, typer.Option("--class", help="A class of zz-dispute-17; repeatable; none: no dispute.")
     ] = None,
     config: Config = None,
 ) -> None:
@@ -127,4 +127,4 @@ def _check(tables: CountyTables, code: NativeCode) -> None:
         raise UserInputError("a code is empty")
     for one in code.classes:
         if one not in tables.categories and one != "UNKNOWN":
-            raise UserInputError(f"{one} is no class of zz-dispute-17", hint="Four digits, e.g. 0101; see the glossary.")
+            raise UserInputError(f"{one} is no class of zz-dispute-17", hint="Four digits, e.g. 0101.")

@@ -30,6 +30,7 @@ def _plain(value: Any) -> str:
 def say(text: str = "") -> None:
     """A line of the result."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def note(text: str) -> None:
@@ -39,8 +40,8 @@ def note(text: str) -> None:
 
 
 def count(number: int) -> str:
-    """2438 → ``2 438``, with a space that does not break."""
-    return f"{number:,}".replace(",", "\u202f")
+    """2438 → ``2 438``."""
+    return f"{number:,}".replace(",", " ")
 
 
 def clock(instant: datetime | None) -> str:

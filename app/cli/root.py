@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from app.cli import codes, connectors, demo, doctor, figures, quarantine, reconcile, sandbox, schema, serving, sync, trace
+from app.cli import (
+    codes,
+    connectors,
+    demo,
+    doctor,
+    figures,
+    quarantine,
+    reconcile,
+    sandbox,
+    schema,
+    serving,
+    sync,
+    trace,
+)
 from app.cli.options import Config
 
 app = typer.Typer(

@@ -58,7 +58,12 @@ class _Row:
 
     @property
     def is_docketed(self) -> bool:
-        """A first-instance number, or the desk's word for it."""
+        """A first-instance number, or the desk's word for it.
+
+        A confirmation (0303) or a preservation (0901) has a number too, but leads nobody into litigation.
+        """
+        if self.ajlb not in codes.OPENING_KINDS:
+            return False
         number = parse(self.ah)
         is_first_instance = number is not None and number.type.endswith("初")
         return self.ajzt == codes.DOCKETED or (self.ajlb in codes.FIRST_INSTANCE_KINDS and is_first_instance)

@@ -7,6 +7,7 @@ scale. The same seed and scale give the same quarrels, byte for byte. All of it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -20,6 +21,7 @@ from connectors.sandbox.plan import PERIOD_BEGIN, PERIOD_END, NumberBook, Plan, 
 from connectors.sandbox.quotas import Quotas, as_scale, quotas
 from connectors.sandbox.routes import COURT, CourtRoute
 from connectors.sandbox.scenes import SceneMaker
+from hub.errors import ConfigurationError
 from hub.vocabulary import county_tables
 
 #: when the county's clock stands at the start (WIRES.md 0.2)
@@ -50,6 +52,9 @@ class County:
 
     def __init__(self, seed: str | int = 7, scale: Decimal | float | int | str = 1) -> None:
         self.seed = str(seed)
+        # the seed names files
+        if not re.fullmatch(r"[\w.-]{1,40}", self.seed, re.ASCII):
+            raise ConfigurationError("the seed is 1 to 40 letters, digits, '.', '_' or '-'", hint="Say 7.")
         self.scale = as_scale(scale)
         tables = county_tables()
         self.code = tables.county
@@ -66,10 +71,10 @@ class County:
     def _plan(self) -> Plan:
         return Plan(self.seed, self.scale)
 
-    @property
-    def history_length(self) -> int:
-        """Quarrels that :meth:`history` yields when nothing is left out."""
-        return OLD_FILINGS + len(self._plan)
+    def history_length(self, only: str | None = None) -> int:
+        """How many quarrels :meth:`history` yields."""
+        old = OLD_FILINGS if only in (None, COURT) else 0
+        return old + self._plan.count(only)
 
     def history(self, only: str | None = None, numbers: NumberBook | None = None) -> Iterator[Quarrel]:
         """Every quarrel before August 2024, in order of its day; with ``only`` those that touch that agency.

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -77,30 +78,45 @@ class RunningCourt:
 
 
 async def start_court(options: CourtOptions = CourtOptions()) -> RunningCourt:
-    """Build or open the store and serve it. Raises ConfigurationError."""
+    """Build or open the store and serve it; leaves nothing behind when it fails. Raises ConfigurationError."""
     if options.start_clock < START:
         raise ConfigurationError(f"the simulated court's clock starts at {START}", hint="Choose a later start.")
-    temporary = Path(tempfile.mkdtemp(prefix="simulated-court-")) if options.folder is None else None
-    county = County(options.seed, options.scale)
-    store = await open_store(county, options.folder or temporary or Path(), options.keep, options.progress)
-    desk = CourtDesk(store, county, DeskRule(county.seed))
-    if options.start_clock > desk.now:
-        await desk.advance(int((options.start_clock - desk.now).total_seconds()))
-    faults = Faults(county.seed, options.misbehave)
-    store.skew = lambda: _skew(faults)
-    application = Application(options.app_id, options.secret)
-    tokens = Tokens(application, county.seed, options.transport_clock)
-    lock = asyncio.Lock()
-    server = web.Application(middlewares=[faulty(faults, lambda: desk.now)], client_max_size=_LARGEST_BODY)
-    server.add_routes(CourtWire(desk, county, application, tokens, faults, lock).routes())
-    server.add_routes(CourtControl(desk, faults, lock).routes())
-    runner = web.AppRunner(server, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, _HOST, options.port)
-    await site.start()
-    port = runner.addresses[0][1]
-    base_url = f"http://{_HOST}:{port}"
+    async with AsyncExitStack() as undo:
+        folder, temporary = options.folder, None
+        if folder is None:
+            folder = temporary = Path(tempfile.mkdtemp(prefix="simulated-court-"))
+            undo.callback(shutil.rmtree, temporary, ignore_errors=True)
+        county = County(options.seed, options.scale)
+        store = await open_store(county, folder, options.keep, options.progress)
+        undo.callback(store.close)
+        desk = CourtDesk(store, county, DeskRule(county.seed))
+        if options.start_clock > desk.now:
+            await desk.advance(int((options.start_clock - desk.now).total_seconds()))
+        runner = web.AppRunner(_application(options, county, desk), access_log=None)
+        undo.push_async_callback(runner.cleanup)
+        base_url = await _listen(runner, options.port)
+        undo.pop_all()
     return RunningCourt(base_url, base_url + CONTROL_PATH, options.app_id, options.secret, desk, runner, temporary)
+
+
+def _application(options: CourtOptions, county: County, desk: CourtDesk) -> web.Application:
+    faults, lock = Faults(county.seed, options.misbehave), asyncio.Lock()
+    desk.store.skew = lambda: _skew(faults)
+    credentials = Application(options.app_id, options.secret)
+    tokens = Tokens(credentials, options.transport_clock)
+    server = web.Application(middlewares=[faulty(faults, lambda: desk.now)], client_max_size=_LARGEST_BODY)
+    server.add_routes(CourtWire(desk, county, credentials, tokens, faults, lock).routes())
+    server.add_routes(CourtControl(desk, faults, lock).routes())
+    return server
+
+
+async def _listen(runner: web.AppRunner, port: int) -> str:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, _HOST, port).start()
+    except OSError as exc:
+        raise ConfigurationError(f"port {port} is not free", hint="Choose another, or 0 for any.") from exc
+    return f"http://{_HOST}:{runner.addresses[0][1]}"
 
 
 async def serve_court(options: CourtOptions, on_ready: Callable[[RunningCourt], None]) -> None:

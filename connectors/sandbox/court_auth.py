@@ -6,9 +6,9 @@ Tokens and signatures live by real time, never by the simulated clock (WIRES.md 
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from random import Random
 
 from connectors.sandbox.digests import signature
 
@@ -35,9 +35,8 @@ class Application:
 class Tokens:
     """Tokens issued by one court; several may live at once."""
 
-    def __init__(self, application: Application, seed: str, clock: Callable[[], float]) -> None:
+    def __init__(self, application: Application, clock: Callable[[], float]) -> None:
         self._application, self._clock = application, clock
-        self._rng = Random(f"{seed}|tokens|{clock()}")
         self._dies_at: dict[str, float] = {}
         #: seconds by which the partner's transport clock is ahead, where it misbehaves so
         self.skew_s = 0.0
@@ -54,7 +53,7 @@ class Tokens:
         if not ts.isdigit() or abs(int(ts) / 1000 - now) > _TOLERANCE_S:
             return None
         self._dies_at = {token: at for token, at in self._dies_at.items() if at > now}
-        token = f"{self._rng.getrandbits(128):032x}"
+        token = secrets.token_hex(16)
         self._dies_at[token] = self._clock() + TOKEN_LIFE_S
         return token
 

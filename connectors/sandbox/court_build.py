@@ -17,7 +17,7 @@ from hub.errors import ConfigurationError
 from hub.vocabulary import county_tables
 
 #: raise it when the generator or the rows change: older stores are then built anew
-FORMAT = "1"
+FORMAT = "2"
 _BATCH = 500
 
 Progress = Callable[[int, int], None]
@@ -33,17 +33,15 @@ async def open_store(county: County, folder: Path, keep: bool | None, progress: 
     path = folder / f"court-{county.seed}-{county.scale}.sqlite3"
     if path.exists():
         store = CourtStore(path)
-        if store.fact("format") == FORMAT:
-            touched = store.fact("touched") is not None
-            if not touched or keep:
-                return store
-            if keep is None:
-                store.close()
-                raise ConfigurationError(
-                    f"the simulated court's store {path.name} has been changed since it was built",
-                    hint="Say whether to keep it and go on, or to build it anew.",
-                )
+        is_changed, is_current = store.fact("touched") is not None, store.fact("format") == FORMAT
+        if is_current and (keep or not is_changed):
+            return store
         store.close()
+        if is_changed and keep is not False:
+            raise ConfigurationError(
+                f"the simulated court's store {path.name} has been changed since it was built",
+                hint="Say whether to keep it and go on, or to build it anew; one of an older format cannot be kept.",
+            )
     _remove(path)
     return await _build(county, path, progress)
 
@@ -53,10 +51,20 @@ async def _build(county: County, path: Path, progress: Progress | None) -> Court
     draft = path.with_suffix(".draft")
     _remove(draft)
     store = CourtStore.create(draft)
+    try:
+        await _write_history(store, county, progress)
+    finally:
+        store.close()
+    draft.rename(path)
+    return CourtStore(path)
+
+
+async def _write_history(store: CourtStore, county: County, progress: Progress | None) -> None:
     numbers, migration = NumberBook(), Migration()
-    names = {code.code: code.zh for code in county_tables().native_codes if (code.system, code.table) == (COURT, "caseCause")}
+    causes = (code for code in county_tables().native_codes if (code.system, code.table) == (COURT, "caseCause"))
+    names = {cause.code: cause.zh for cause in causes}
     batch: list[Row] = []
-    total = county.history_length
+    total = county.history_length(COURT)
     for done, quarrel in enumerate(county.history(numbers=numbers, only=COURT), start=1):
         for matter in quarrel.matters:
             if isinstance(matter, CourtMatter):
@@ -75,11 +83,8 @@ async def _build(county: County, path: Path, progress: Progress | None) -> Court
         store.remember("format", FORMAT)
         store.schedule(START, "day", "day", day=START.date().isoformat())
     store.finish()
-    store.close()
-    draft.rename(path)
     if progress is not None:
         progress(total, total)
-    return CourtStore(path)
 
 
 def _flush(store: CourtStore, batch: list[Row]) -> None:

@@ -1,12 +1,23 @@
 """The court's control address: JSON by POST, for tests, demonstrations and the conformance kit (WIRES.md 0.24).
 
-It is never struck by the faults that it switches on. A wrong request is HTTP 400 with ``{"error": …}``.
+It is never struck by the faults that it switches on. A wrong request is HTTP 400 with ``{"error": …}``. ``do`` is one of
+
+- ``view`` [native_id [rows]]: ``[{native_id, native_no, version, hash}]``, with ``rows`` the rows themselves as well
+- ``edit`` native_id [native_no] set | count seed [set]: sets fields, or makes random edits; moves gxsj unless set says so
+- ``delete`` native_id [native_no] | count seed
+- ``add`` rows | count [set]: rows; what they do not say is as in a plain filing
+- ``advance`` seconds: moves the simulated clock; ``clock`` tells it
+- ``misbehave`` [mode times rate on, and the mode's options]: see :mod:`connectors.sandbox.faults`
+- ``desk`` acceptType (60, 61, 4, 98, filing) answer (981, 980, 982, null) times: decides the next answers
+- ``pushes``: ``[{at, path, body, answer}]``, refused ones included
+- ``count`` [from to]: filings, diverted and mediated, from the court's own rows
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -124,7 +135,7 @@ class CourtControl:
         end = date.fromisoformat(command.get("to", LIVE_FROM.date().isoformat()))
         return asdict(await court_count(self._desk.store.all_rows(), begin, end))
 
-    def _changing(self) -> Any:
+    def _changing(self) -> AbstractContextManager[None]:
         self._desk.touch()
         return self._desk.store.transaction()
 

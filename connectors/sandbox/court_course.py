@@ -64,7 +64,7 @@ def court_course(route: CourtRoute, rng: Random, received_at: datetime, deadline
         return CourtCourse(committed_at, decided_at, None, ())
     numbered_at = line.step(0, 2)
     # a trial takes months: what was docketed late in the period is still before the court
-    ended_at = numbered_at + timedelta(days=rng.randint(35, 100), seconds=rng.randrange(8 * 3600))
+    ended_at = numbered_at + timedelta(days=rng.randint(35, 100))
     archived_at = ended_at if deadline is None or ended_at < deadline else None
     return CourtCourse(committed_at, decided_at, numbered_at, (), archived_at=archived_at)
 

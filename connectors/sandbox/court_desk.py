@@ -63,7 +63,10 @@ class CourtDesk:
             raise UserInputError("a simulated clock does not run backwards")
         until = self.now + timedelta(seconds=seconds)
         self.touch()
-        while self._some_steps(until):
+        is_more = True
+        while is_more:
+            is_more = self._some_steps(until)
+            # a long way is lived through without holding up those who only read
             await asyncio.sleep(0)
         return until
 
@@ -162,7 +165,8 @@ class CourtDesk:
         if found is not None:
             row_id, row = found
             number = f"他调{step.due:%Y%m%d}{row['fwlsh'][-6:]}"
-            rows.conclude(row, step.payload["unit"], Ending(Outcome.AGREED, step.due, step.due, agreement_no=number), 60)
+            ending = Ending(Outcome.AGREED, step.due, step.due, agreement_no=number)
+            rows.conclude(row, step.payload["unit"], ending, 60)
             self.store.replace(row_id, row)
 
     # after a push
@@ -263,14 +267,14 @@ class CourtDesk:
             self._later(step.due + _A_DAY, "number", row, row_id)
         elif answer.code == REFUSED:
             rows.refuse(row, step.due)
-        rows.log(
-            row, answer.code, "待审核", step.due, rows.clerk(row), COURT_ORG, bcgyy=answer.reason, sldh=sldh
-        )
+        rows.log(row, answer.code, "待审核", step.due, rows.clerk(row), COURT_ORG, bcgyy=answer.reason, sldh=sldh)
         self.store.replace(row_id, row)
 
     # the agenda
 
-    def answer_later(self, row_id: int, row: Row, kind: int, state: str, sldh: str, tjxybh: str, is_history: bool) -> None:
+    def answer_later(
+        self, row_id: int, row: Row, kind: int, state: str, sldh: str, tjxybh: str, is_history: bool
+    ) -> None:
         """The answer to a push falls due in a minute."""
         due = self.now + ANSWER_AFTER
         payload = {"kind": kind, "state": state, "sldh": sldh, "tjxybh": tjxybh, "is_history": is_history}

@@ -1,6 +1,6 @@
 """Changes made behind the desk's back through the control address: edits, additions, deletions, stamps.
 
-Random edits are seeded and look like a court's own: changed words, amounts and phones, a file closed, a result corrected.
+Random edits are seeded and look like a court's own: words, amounts, phones, a file closed, a result corrected.
 Unless told otherwise each moves ``gxsj`` to the current simulated second.
 """
 

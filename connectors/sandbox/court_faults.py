@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from connectors.sandbox.faults import Faults
 
@@ -14,7 +15,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CONTROL_PATH = "/control"
 
 
-def faulty(faults: Faults, clock: Callable[[], datetime]) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def faulty(faults: Faults, clock: Callable[[], datetime]) -> Middleware:
     """A middleware that strikes every address but the control address."""
 
     @web.middleware

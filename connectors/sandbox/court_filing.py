@@ -78,9 +78,7 @@ def receive_filing(desk: CourtDesk, county: County, filing: dict[str, Any]) -> b
         ajbs = earlier["ajbs"] if earlier else hashlib.md5(identity, usedforsecurity=False).hexdigest()
         row = _row(desk, filing, ajbs, fwlsh)
         row["logs"] = earlier["logs"] if earlier else []
-        rows.log(
-            row, FILING, "待审核", now, CENTRE_NAME, CENTRE, wzyss=filing["wzyss"] or None, sldh=sldh
-        )
+        rows.log(row, FILING, "待审核", now, CENTRE_NAME, CENTRE, wzyss=filing["wzyss"] or None, sldh=sldh)
         if row_id is None:
             row_id = store.add(row)
         else:

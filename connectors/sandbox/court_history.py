@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from connectors.sandbox import court_rows as rows
 from connectors.sandbox.court_rows import Row
-from connectors.sandbox.matters import CENTRE, CourtMatter, HandOver, docketed_id
+from connectors.sandbox.matters import CourtMatter, HandOver, docketed_id
 from connectors.sandbox.plan import number_words
 from connectors.sandbox.routes import CourtRoute
 from hub.vocabulary import ReferralMode
@@ -124,8 +124,3 @@ class Migration:
 def _migrate(row: Row) -> None:
     row["ajzt"] = "归档"
     rows.touched(row, MIGRATED_AT)
-
-
-def concerns_centre(row: Row) -> bool:
-    """Handed over to the centre at least once."""
-    return any(entry["acceptType"] == 80 and entry["org"] == CENTRE for entry in row["logs"])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
@@ -21,7 +20,7 @@ COURT_CODE = "620725"
 COURT_ORG = "620725000000"
 #: the court's prefix in its numbers (DOMAIN.md §1.1)
 PREFIX = "甘0725"
-_CLERKS = ("立案庭 李法官", "立案庭 王法官", "立案庭 张书记员", "速裁团队 赵法官", "速裁团队 陈法官", "速裁团队 刘书记员")
+_CLERKS = ("立案庭 李法官", "立案庭 王法官", "立案庭 张书记员", "速裁团队 赵法官", "速裁团队 陈法官")
 _ROLES = {PartyRole.APPLICANT: "原告", PartyRole.RESPONDENT: "被告", PartyRole.THIRD_PARTY: "第三人"}
 _MODES = {ReferralMode.DELEGATE: "委派", ReferralMode.ENTRUST: "委托"}
 _STAMP = "%Y-%m-%d %H:%M:%S"
@@ -249,8 +248,3 @@ def _party(told: PartyAsTold) -> Row:
         "dsrlx": _ROLES[told.role], "xm": person.name, "zjlx": "111" if person.id_no and not person.is_firm else None,
         "zjhm": person.id_no or None, "lxdh": person.phone or None, "xzqhdm": person.region_code, "zz": person.address,
     }  # fmt: skip
-
-
-def results(logs: Sequence[Row]) -> list[Row]:
-    """The entries that record or correct a result."""
-    return [entry for entry in logs if entry["acceptType"] in (60, 61)]

@@ -28,7 +28,8 @@ CREATE TABLE fact(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE serial(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE receipt(key TEXT PRIMARY KEY, content TEXT NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE submission(sldh TEXT PRIMARY KEY, fwlsh TEXT NOT NULL, row_id INTEGER NOT NULL, decision INTEGER);
-CREATE TABLE push(id INTEGER PRIMARY KEY, at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, answer BLOB NOT NULL);
+CREATE TABLE push(
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, answer BLOB NOT NULL);
 """
 #: made after the history is written: building them once is faster than keeping them up
 _INDEXES = """

@@ -77,10 +77,12 @@ class CourtWire:
             return answer(refusal.body())
         bodies, total = self._page(listing)
         pages = -(-total // listing.size)
-        stray = b',"pageNum:":%d' % listing.page if self.faults.rng.random() < 0.2 else b""
-        head = b'{"code":200,"msg":"success","content":{"total":%d,"totalPages":%d,"pageSize":%d,"pageNum":%d%s,"list":['
-        body = head % (total, pages, listing.size, listing.page, stray) + b",".join(bodies) + b"]}}"
-        return answer(body, is_badly_encoded=self.faults.strike("encoding", "pull") is not None)
+        # seen in a real platform: a second key with a colon in its name (WIRES.md 1.11)
+        stray = b'"pageNum:":%d,' % listing.page if total % 5 == listing.page % 5 else b""
+        counts = b'"total":%d,"totalPages":%d,"pageSize":%d,"pageNum":%d' % (total, pages, listing.size, listing.page)
+        body = b'{"code":200,"msg":"success","content":{%s,%s"list":[%s]}}' % (counts, stray, b",".join(bodies))
+        is_badly_encoded = bool(bodies) and self.faults.strike("encoding", "pull") is not None
+        return answer(body, is_badly_encoded)
 
     async def rows_as_xml(self, request: web.Request) -> web.Response:
         """The XML dialect of the same page; refusals stay JSON."""
@@ -96,9 +98,7 @@ class CourtWire:
     async def push(self, request: web.Request) -> web.Response:
         """1.9: a result, correction, decline or application for confirmation."""
         body = await request.read()
-        return await self._receive(
-            request, body, lambda: receive_push(self.desk, read_push(body, self.application))
-        )
+        return await self._receive(request, body, lambda: receive_push(self.desk, read_push(body, self.application)))
 
     async def file(self, request: web.Request) -> web.Response:
         """1.18: a filing of the centre."""

@@ -1,6 +1,6 @@
 """How a simulated partner misbehaves: seeded, switched on at start or at run time, for so many occasions.
 
-One way for every partner (WIRES.md 0.24). What a mode does to an answer is the partner's business; this counts occasions.
+One way for every partner (WIRES.md 0.24). What a mode does is the partner's business; this counts occasions.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -55,6 +56,19 @@ _ELSEWHERE_ROUTES: dict[tuple[str, int], ReferralMode] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Receipt:
+    """One record about to be written: which agency receives it, when, and which way it will go."""
+
+    agency: str
+    route: int
+    at: datetime
+    #: within the agency's day
+    serial: int
+    #: everything about it has happened before; None from August 2024 on
+    deadline: datetime | None
+
+
 class MatterWriter:
     """Writes the matters of quarrels of one county."""
 
@@ -77,10 +91,10 @@ class MatterWriter:
             rng.shuffle(order)
         written: list[Matter] = []
         receipts = self._receipts(len(order), rng, opened_at, deadline)
-        for place, (index, received_at) in enumerate(zip(order, receipts, strict=True)):
-            agency, route = sketch.agencies[index], sketch.routes[index]
-            serial = self._serial(sketch, place, received_at.date())
-            written.append(self._matter(agency, route, sketch, scene, rng, received_at, deadline, serial, written))
+        for place, (index, at) in enumerate(zip(order, receipts, strict=True)):
+            serial = self._serial(sketch, place, at.date())
+            receipt = _Receipt(sketch.agencies[index], sketch.routes[index], at, serial, deadline)
+            written.append(self._matter(receipt, sketch, scene, rng, written))
         return tuple(written)
 
     @staticmethod
@@ -105,65 +119,40 @@ class MatterWriter:
             return sketch.ordinal + 1
         return _DELAYED_FROM + (day - sketch.day).days * _PER_DELAY + (sketch.rank or 0)
 
-    def _matter(
-        self,
-        agency: str,
-        route: int,
-        sketch: Sketch,
-        scene: Scene,
-        rng: Random,
-        received_at: datetime,
-        deadline: datetime | None,
-        serial: int,
-        earlier: list[Matter],
-    ) -> Matter:
+    def _matter(self, receipt: _Receipt, sketch: Sketch, scene: Scene, rng: Random, earlier: list[Matter]) -> Matter:
+        agency, route = receipt.agency, receipt.route
         parties = _as_told(scene, rng, agency)
-        references = _references(agency, earlier, rng, received_at)
-        text = self._text(agency, route, scene, rng) + _quotes(references) + _asides(scene, rng)
-        if agency == COURT:
-            return self._court_matter(
-                CourtRoute(route), sketch, scene, rng, received_at, deadline, serial, parties, references, text
-            )
-        return Matter(
+        references = _references(agency, earlier, rng, receipt.at)
+        text = self._text(agency, scene, rng) + _quotes(references) + _asides(scene, rng)
+        told = Matter(
             instance=agency,
-            native_id=self._native_id(agency, scene, received_at, serial),
-            received_at=received_at,
+            native_id=self._native_id(receipt, scene),
+            received_at=receipt.at,
             route=route,
-            native_code=self._native_code(agency, route, scene, rng),
+            native_code=self._native_code(agency, scene, rng),
             region_code=scene.village.code,
             parties=parties,
             text=text,
-            hand_overs=_hand_overs(agency, route, rng, received_at, deadline),
+            hand_overs=_hand_overs(receipt, rng),
             references=references,
         )
+        return self._court_matter(told, receipt, sketch, scene, rng) if agency == COURT else told
 
-    def _court_matter(
-        self,
-        route: CourtRoute,
-        sketch: Sketch,
-        scene: Scene,
-        rng: Random,
-        received_at: datetime,
-        deadline: datetime | None,
-        serial: int,
-        parties: tuple[PartyAsTold, ...],
-        references: tuple[Reference, ...],
-        text: str,
-    ) -> CourtMatter:
-        course = court_course(route, rng, received_at, deadline)
-        service_no = f"{self._tables.county}{received_at:%Y%m%d}{serial:05d}0"
+    def _court_matter(self, told: Matter, receipt: _Receipt, sketch: Sketch, scene: Scene, rng: Random) -> CourtMatter:
+        route = CourtRoute(receipt.route)
+        course = court_course(route, rng, receipt.at, receipt.deadline)
         return CourtMatter(
             instance=COURT,
-            native_id=hashlib.md5(f"{self._key}|{service_no}".encode(), usedforsecurity=False).hexdigest(),
-            received_at=received_at,
+            native_id=told.native_id,
+            received_at=receipt.at,
             route=route,
             native_code=scene.cause_code,
-            region_code=scene.village.code,
-            parties=parties,
-            text=text,
+            region_code=told.region_code,
+            parties=told.parties,
+            text=told.text,
             hand_overs=course.hand_overs,
-            references=references,
-            service_no=service_no,
+            references=told.references,
+            service_no=self._service_no(receipt),
             claim=scene.story.claim,
             amount=scene.story.amount,
             committed_at=course.committed_at,
@@ -175,22 +164,28 @@ class MatterWriter:
             numbers=sketch.court_numbers,
         )
 
-    def _native_id(self, agency: str, scene: Scene, at: datetime, serial: int) -> str:
-        county, township = self._tables.county, scene.village.code[:9]
-        if agency == POLICE:
-            return f"J{township}000{at:%Y%m%d}{serial:05d}"
-        if agency == PETITION:
-            return f"XF{county}{at:%Y%m%d}{serial:05d}"
+    def _service_no(self, receipt: _Receipt) -> str:
+        return f"{self._tables.county}{receipt.at:%Y%m%d}{receipt.serial:05d}0"
+
+    def _native_id(self, receipt: _Receipt, scene: Scene) -> str:
+        at, serial = receipt.at, receipt.serial
+        if receipt.agency == COURT:
+            identity = f"{self._key}|{self._service_no(receipt)}".encode()
+            return hashlib.md5(identity, usedforsecurity=False).hexdigest()
+        if receipt.agency == POLICE:
+            return f"J{scene.village.code[:9]}000{at:%Y%m%d}{serial:05d}"
+        if receipt.agency == PETITION:
+            return f"XF{self._tables.county}{at:%Y%m%d}{serial:05d}"
         return f"GS{at:%Y%m%d}{serial:06d}"
 
-    def _native_code(self, agency: str, route: int, scene: Scene, rng: Random) -> str:
+    def _native_code(self, agency: str, scene: Scene, rng: Random) -> str:
         if not scene.category:
             return rng.choice(("01", "02", "03", "04", "06", "99")) if agency == POLICE else ""
         by_class = self._by_class.get((agency, scene.category), "0599" if agency == POLICE else "")
         return self._by_name.get((agency, scene.cause_name), by_class)
 
     @staticmethod
-    def _text(agency: str, route: int, scene: Scene, rng: Random) -> str:
+    def _text(agency: str, scene: Scene, rng: Random) -> str:
         if agency == COURT:
             return scene.story.account
         if not scene.category:
@@ -247,11 +242,9 @@ def _asides(scene: Scene, rng: Random) -> str:
     return words
 
 
-def _hand_overs(
-    agency: str, route: int, rng: Random, received_at: datetime, deadline: datetime | None
-) -> tuple[HandOver, ...]:
-    line = Timeline(rng, received_at, deadline, steps=3)
-    centre = _CENTRE_ROUTES.get((agency, route))
+def _hand_overs(receipt: _Receipt, rng: Random) -> tuple[HandOver, ...]:
+    line = Timeline(rng, receipt.at, receipt.deadline, steps=3)
+    centre = _CENTRE_ROUTES.get((receipt.agency, receipt.route))
     if centre is not None:
         mode, settled = centre
         at, accepted_at, concluded_at = line.step(0, 3), line.step(0, 2), line.step(2, 20)
@@ -262,7 +255,7 @@ def _hand_overs(
         else:
             ending = Ending(Outcome.NOT_AGREED, accepted_at, concluded_at, "5", undisputed=undisputed(rng))
         return (HandOver(at, CENTRE, mode, ending),)
-    elsewhere = _ELSEWHERE_ROUTES.get((agency, route))
+    elsewhere = _ELSEWHERE_ROUTES.get((receipt.agency, receipt.route))
     if elsewhere is not None:
         return (HandOver(line.step(0, 3), rng.choice(_OTHER_UNITS), elsewhere, None),)
     return ()

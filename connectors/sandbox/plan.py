@@ -130,8 +130,10 @@ class Plan:
             rng.shuffle(alone)
             self._shared[agency], self._alone[agency] = pool[: shared[agency]], alone
 
-    def __len__(self) -> int:
-        return len(self._kinds)
+    def count(self, only: str | None = None) -> int:
+        """Quarrels of the period; with ``only`` those that touch that agency."""
+        touching = (index for index, agencies in enumerate(KINDS) if only is None or only in agencies)
+        return sum(self._kinds.count(index) for index in touching)
 
     def sketches(self, numbers: NumberBook) -> Iterator[Sketch]:
         """Every quarrel, day by day; ``numbers`` is drawn on in that order."""

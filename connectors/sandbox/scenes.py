@@ -89,9 +89,7 @@ class SceneMaker:
         if route is CourtRoute.ENFORCEMENT_REVIEW:
             sides = (authority, person, ())
             return self._staged(self._unclassed, "", ENFORCEMENT_REVIEW, rng, village, opened_at, sides)
-        return self._staged(
-            self._unclassed, "", ADMINISTRATIVE, rng, village, opened_at, (person, authority, ())
-        )
+        return self._staged(self._unclassed, "", ADMINISTRATIVE, rng, village, opened_at, (person, authority, ()))
 
     def _staged(
         self,

@@ -127,7 +127,7 @@ PRESERVATION = Pattern(
     "申请查封、冻结被申请人价值{m}元的财产。", ("{a}因与{b}的经济往来，恐{b}转移财产，申请诉前保全。",), (20000, 300000)
 )
 _CALLS = ("群众求助开锁", "道路交通事故，双方车辆轻微受损", "咨询户籍办理事宜", "电瓶车丢失", "醉酒人员滋事")
-_ORDERS = ("咨询医保报销比例", "咨询公积金提取条件", "建议增设公交站点", "反映路灯不亮", "咨询养老金认证", "建议清理河道")
+_ORDERS = ("咨询医保报销比例", "咨询公积金提取条件", "建议增设公交站点", "反映路灯不亮", "建议清理河道")
 _LETTERS = ("建议改善农村道路", "建议增加灌溉用水配额", "反映某单位工作人员作风问题", "检举违规占用集体资产")
 _UNDISPUTED = ("双方对事实经过无异议", "双方对欠款数额无异议", "双方对相邻关系及现状无异议", "双方确认合同真实有效")
 
@@ -141,9 +141,7 @@ def tell(pattern: Pattern, rng: Random, applicant: str, respondent: str, place: 
     """A story of this pattern, with its amount of money."""
     amount = Decimal(rng.randrange(*pattern.money) // 10 * 10).quantize(Decimal("0.01")) if pattern.money else None
     words = {"a": applicant, "b": respondent, "p": place, "t": when, "m": str(amount or "")}
-    return Story(
-        pattern.claim.format(**words) + pattern.costs, rng.choice(pattern.accounts).format(**words), amount
-    )
+    return Story(pattern.claim.format(**words) + pattern.costs, rng.choice(pattern.accounts).format(**words), amount)
 
 
 def idle_call(rng: Random) -> str:

@@ -7,7 +7,6 @@ from alembic import op
 
 from hub.store import guard
 from hub.store.tables.base import Instant, Json
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,144 @@
+"""``dispute-hub connectors``: which partners are configured, how they do, and whether they are asked at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.options import Config, Instance, Json, with_hub
+
+if TYPE_CHECKING:
+    from app.wiring import Hub
+
+app = typer.Typer(help="Configured partners: list, check, pause, resume.", no_args_is_help=True)
+
+Named = Annotated[str, typer.Argument(metavar="INSTANCE", help="A configured instance, e.g. court.")]
+
+
+@app.command("list")
+def list_connectors(config: Config = None, as_json: Json = False) -> None:
+    """List configured instances with their state, and the connectors that could be configured."""
+    from app.cli.output import clock, emit_json, say, table
+
+    found = with_hub(config, _standing)
+    if as_json:
+        emit_json(found)
+        return
+    if not found["instances"]:
+        say("no instance is configured; `dispute-hub sandbox court` prints settings to try\n")
+    else:
+        table(
+            ("instance", "connector", "state", "last success", "up to", "held", "quarantined", "incidents", "error"),
+            [
+                (name, one["connector"], one["state"], clock(one["lastSuccessAt"]), clock(one["highWaterAt"]),
+                 one["held"], one["quarantined"],
+                 ", ".join(f"{kind} {times}×" for kind, times in one["incidents"].items()) or "-",
+                 one["lastError"] or "-")
+                for name, one in found["instances"].items()
+            ],
+        )  # fmt: skip
+    table(("connector", "what it is"), list(found["products"].items()))
+
+
+async def _standing(hub: Hub) -> dict[str, Any]:
+    from connectors import registry
+    from hub.reading import connectors as reading
+
+    names = list(hub.settings.instances)
+    async with hub.store.read() as connection:
+        states = {row.instance: row for row in await reading.all_of(connection)}
+        incidents = await reading.incidents(connection, names)
+        held = await reading.held_records(connection, names)
+        quarantined = await reading.open_quarantine(connection, names)
+    instances = {}
+    for name in sorted(names):
+        row = states.get(name)
+        state = "NEVER RAN" if row is None or row.last_attempt_at is None else "OK"
+        if row is not None and row.consecutive_failures:
+            state = f"FAILING {row.consecutive_failures}×"
+        if row is not None and row.paused_at is not None:
+            state = "PAUSED"
+        instances[name] = {
+            "connector": hub.settings.instances[name].connector,
+            "baseUrl": hub.settings.instances[name].base_url,
+            "state": state,
+            "lastAttemptAt": row.last_attempt_at if row else None,
+            "lastSuccessAt": row.last_success_at if row else None,
+            "highWaterAt": row.high_water_at if row else None,
+            "lastError": " ".join(filter(None, (row.last_error_kind, row.last_error_hint))) if row else "",
+            "held": held.get(name, 0),
+            "quarantined": quarantined.get(name, 0),
+            "incidents": {incident.kind: incident.times for incident in incidents.get(name, ())},
+        }
+    products = {name: str(getattr(registry.connector_class(name), "summary", "")) for name in registry.product_names()}
+    return {"instances": instances, "products": products}
+
+
+@app.command()
+def check(instance: Instance = None, config: Config = None, as_json: Json = False) -> None:
+    """Prove address and credentials with the smallest harmless request. Exit code 1 when one fails."""
+    from app.cli.output import emit_json, say
+
+    async def ask(hub: Hub) -> dict[str, dict[str, Any]]:
+        return {name: await _check(hub, name) for name in hub.instances(instance)}
+
+    found = with_hub(config, ask)
+    if as_json:
+        emit_json(found)
+    for name, one in found.items() if not as_json else ():
+        say(f"{'OK  ' if one['ok'] else 'FAIL'} {name}: {one['seen']}")
+    if not all(one["ok"] for one in found.values()):
+        raise typer.Exit(1)
+
+
+async def _check(hub: Hub, name: str) -> dict[str, Any]:
+    from hub.errors import HubError
+
+    try:
+        async with hub.wire(name) as wire:
+            return {"ok": True, "seen": await hub.connector(name).check(wire)}
+    except HubError as exc:
+        return {"ok": False, "seen": f"{exc} {exc.hint}".strip()}
+
+
+@app.command()
+def pause(
+    instance: Named,
+    reason: Annotated[str, typer.Option(help="Why; shown until it is resumed.")] = "",
+    config: Config = None,
+) -> None:
+    """Ask this partner nothing more until it is resumed. A run that is under way ends first."""
+    from app.cli.output import say
+
+    with_hub(config, lambda hub: _set_paused(hub, instance, True, reason))
+    say(f"{instance} is paused")
+
+
+@app.command()
+def resume(instance: Named, config: Config = None) -> None:
+    """Ask a paused partner again; it goes on where it stood."""
+    from app.cli.output import say
+
+    with_hub(config, lambda hub: _set_paused(hub, instance, False, ""))
+    say(f"{instance} is asked again")
+
+
+async def _set_paused(hub: Hub, instance: str, is_paused: bool, reason: str) -> None:
+    from sqlalchemy import update
+
+    from hub.store.tables import connector_states
+    from hub.store.upsert import insert_or_ignore
+
+    hub.instances(instance)
+    row = {
+        "instance": instance, "county": hub.desk.county, "product": hub.settings.instances[instance].connector,
+        "consecutive_failures": 0,
+    }  # fmt: skip
+    async with hub.store.write() as tx:
+        await insert_or_ignore(tx, connector_states, [row])
+        await tx.execute(
+            update(connector_states)
+            .where(connector_states.c.instance == instance)
+            .values(paused_at=hub.desk.clock() if is_paused else None, paused_reason=reason or None)
+        )

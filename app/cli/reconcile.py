@@ -1,0 +1,138 @@
+"""``dispute-hub reconcile``: the partner's own list against ours, key by key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.options import Config, Instance, Json, with_hub
+
+if TYPE_CHECKING:
+    from app.wiring import Hub
+    from connectors.base import Window
+    from sync_jobs.queue import Claim
+    from sync_jobs.reconcile import ReconcileReport
+    from sync_jobs.runs import RunReport
+
+_DAY = ["%Y-%m-%d"]
+
+
+def reconcile(
+    instance: Instance = None,
+    start: Annotated[
+        datetime | None, typer.Option("--from", formats=_DAY, help="Only what changed there since this day.")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="… and before this day.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a partner's own list with what we hold, name every difference, repair what can be repaired.
+
+    Exit code 1 when something stays different.
+    """
+    from app.cli.output import emit_json, say
+
+    results = with_hub(config, lambda hub: compare_all(hub, hub.instances(instance), _window(start, end)))
+    if as_json:
+        emit_json({result["instance"]: {k: v for k, v in result.items() if k != "instance"} for result in results})
+    elif not results:
+        say("no instance is configured")
+    else:
+        for result in results:
+            _tell(result)
+    if any(not result["equal"] for result in results):
+        raise typer.Exit(1)
+
+
+def _window(start: datetime | None, end: datetime | None) -> Window:
+    from datetime import timedelta
+
+    from connectors.base import Window
+    from hub.model import shanghai_midnight
+
+    # a window holds both its ends
+    last = shanghai_midnight(end.date()) - timedelta(seconds=1) if end else None
+    return Window(shanghai_midnight(start.date()) if start else None, last)
+
+
+async def compare_all(hub: Hub, instances: list[str], window: Window | None = None) -> list[dict[str, Any]]:
+    """Compare each instance under its lane."""
+    return [reconcile_json(await compare(hub, name, window)) for name in instances]
+
+
+async def compare(hub: Hub, name: str, window: Window | None = None) -> ReconcileReport:
+    """One comparison now, as a job of its own. A partner's error stands in the report's run."""
+    from app import jobs
+    from app.cli.output import note, progress
+    from hub.errors import HubError
+
+    hub.connector(name)
+    claim = await jobs.take_lane(
+        hub, f"{jobs.RECONCILE}:{name}", jobs.lane_of(name),
+        waiting=lambda: note(f"{name} is being worked on by somebody else; waiting"),
+    )  # fmt: skip
+    reports: list[ReconcileReport] = []
+    with progress(f"comparing {name}") as advance:
+        shown = 0
+
+        def tell(run: RunReport) -> None:
+            nonlocal shown
+            advance(run.pulled - shown)
+            shown = run.pulled
+
+        async def work(held: Claim) -> None:
+            report = await jobs.reconcile(hub, held, name, tell, window)
+            reports.append(report)
+            if report.run is not None and report.run.error is not None:
+                raise report.run.error
+
+        try:
+            await jobs.run_now(hub, claim, work)
+        except HubError:
+            if not reports:
+                raise
+    return reports[0]
+
+
+def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
+    """A comparison as ``--json`` shows it."""
+    error = report.run.error if report.run is not None else None
+    return {
+        "instance": report.instance,
+        "expected": report.expected,
+        "held": report.held,
+        "quarantined": report.quarantined,
+        "repaired": report.repaired,
+        "removed": report.removed,
+        "equal": report.is_equal and error is None,
+        "differences": [
+            {"nativeId": d.native_id, "nativeNo": d.native_no, "difference": d.difference, "resolution": d.resolution}
+            for d in report.differences
+        ],
+        "incidents": dict(report.run.incidents) if report.run is not None else {},
+        "error": None if error is None or report.run is None
+        else {"kind": report.run.error_kind, "message": error.message, "hint": error.hint},
+    }  # fmt: skip
+
+
+def _tell(result: dict[str, Any]) -> None:
+    from app.cli.output import count, say, table
+
+    told = f"{result['instance']}: {count(result['held'])} of {count(result['expected'])} held"
+    for word in ("quarantined", "repaired", "removed"):
+        if result[word]:
+            told += f", {count(result[word])} {word}"
+    if result["incidents"]:
+        told += "; incidents: " + ", ".join(f"{kind} {times}×" for kind, times in result["incidents"].items())
+    say(told)
+    if result["error"]:
+        error = result["error"]
+        say(f"{result['instance']}: ended early, {error['kind']}: {error['message']}. {error['hint']}".rstrip())
+    differences = result["differences"]
+    if differences:
+        rows = [(d["nativeId"], d["nativeNo"] or "-", d["difference"], d["resolution"]) for d in differences[:50]]
+        table(("native id", "number", "difference", "resolution"), rows)
+    if len(differences) > 50:
+        say(f"… and {count(len(differences) - 50)} more; --json shows all")

@@ -1,0 +1,162 @@
+"""What each job does: carry one partner's records in, compare one partner's list with ours, tidy up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import time as time_of_day
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+
+from app.wiring import Hub
+from app.worker import LEASE_S, Worker, worker_name
+from connectors.base import Window
+from hub import quarantine
+from hub.applying import apply_pending
+from hub.errors import ConflictError, NotFoundError
+from hub.sequencer import sequence_all
+from hub.store.tables import connector_states
+from hub.store.tables import quarantine as quarantine_rows
+from sync_jobs.pull import Progress, pull_instance
+from sync_jobs.queue import Claim
+from sync_jobs.reconcile import ReconcileReport, reconcile_instance
+from sync_jobs.runs import RunReport, source_of
+from sync_jobs.scheduler import Schedule, Scheduler
+
+PULL, RECONCILE, PRUNE, RETRY = "pull", "reconcile", "prune", "retry"
+#: how long finished jobs are remembered
+_KEPT = timedelta(days=30)
+_log = structlog.get_logger("jobs")
+
+
+def lane_of(instance: str) -> str:
+    """Everything that touches one partner's records shares a lane: never two at once."""
+    return f"instance:{instance}"
+
+
+def schedules(hub: Hub) -> list[Schedule]:
+    """What runs when, by the settings."""
+    made = [Schedule(PRUNE, PRUNE, at=time_of_day(3, 30))]
+    for name, one in hub.settings.instances.items():
+        made.append(Schedule(f"{PULL}:{name}", lane_of(name), every_s=one.pull_every_s))
+        if one.reconcile_time is not None:
+            made.append(Schedule(f"{RECONCILE}:{name}", lane_of(name), at=one.reconcile_time))
+    return made
+
+
+async def run_job(hub: Hub, claim: Claim) -> None:
+    """Do a claimed job of the queue. Raises what ended it, so that the queue knows."""
+    kind, _, instance = claim.job.partition(":")
+    if kind == PRUNE:
+        await hub.queue.prune(hub.desk.clock() - _KEPT)
+        return
+    if instance not in hub.settings.instances:
+        # configured no more; the row is done with
+        _log.warning("the instance is not configured", job=claim.job)
+        return
+    if await is_paused(hub, instance):
+        return
+    run: RunReport | None
+    if kind == PULL:
+        run = await pull(hub, claim, instance)
+    elif kind == RECONCILE:
+        run = (await reconcile(hub, claim, instance)).run
+    else:
+        raise NotFoundError(f"no job is called {kind}")
+    if run is None:
+        return
+    _log.info("run ended", instance=instance, run=run.id, pulled=run.pulled, new=run.new,
+              quarantined=run.quarantined, incidents=dict(run.incidents))  # fmt: skip
+    if run.error is not None:
+        raise run.error
+
+
+async def pull(hub: Hub, claim: Claim, instance: str, progress: Progress | None = None) -> RunReport:
+    """One pull under the claim. A partner's error stands in the report."""
+    async with hub.wire(instance) as wire:
+        return await pull_instance(hub.fenced_desk(claim), hub.connector(instance), wire, progress=progress)
+
+
+async def reconcile(
+    hub: Hub, claim: Claim, instance: str, progress: Progress | None = None, window: Window | None = None
+) -> ReconcileReport:
+    """One comparison under the claim. A partner's error stands in the report's run."""
+    async with hub.wire(instance) as wire:
+        return await reconcile_instance(
+            hub.fenced_desk(claim), hub.connector(instance), wire, window=window, progress=progress
+        )
+
+
+async def is_paused(hub: Hub, instance: str) -> bool:
+    """Whether an operator paused the instance."""
+    async with hub.store.read() as connection:
+        query = select(connector_states.c.paused_at).where(connector_states.c.instance == instance)
+        return (await connection.execute(query)).scalar_one_or_none() is not None
+
+
+async def take_lane(
+    hub: Hub, job: str, lane: str, *, wait_s: float = 600, waiting: Callable[[], None] | None = None
+) -> Claim:
+    """Claim a job of our own as soon as nothing else runs on its lane. Raises ConflictError after ``wait_s``."""
+    deadline = time.monotonic() + wait_s
+    told = False
+    while True:
+        claim = await hub.queue.enqueue_claimed(job, lane, f"cli {worker_name()}", hub.desk.clock(), LEASE_S)
+        if claim is not None:
+            return claim
+        if time.monotonic() > deadline:
+            raise ConflictError(f"{lane} is busy", hint="A worker is at it; see `dispute-hub connectors list`.")
+        if waiting is not None and not told:
+            waiting()
+            told = True
+        await asyncio.sleep(0.5)
+
+
+async def run_now(hub: Hub, claim: Claim, work: Callable[[Claim], Awaitable[None]]) -> None:
+    """Run work under a claim of our own, heartbeat included, as a worker would."""
+    await Worker(hub.queue, work, hub.desk.clock).run_claimed(claim)
+
+
+async def retry_quarantined(hub: Hub, item: str | None, instance: str | None) -> dict[str, int]:
+    """Try open quarantined items again, each instance under its lane."""
+    query = select(quarantine_rows.c.instance).where(quarantine_rows.c.state == "OPEN").distinct()
+    async with hub.store.read() as connection:
+        if item is not None:
+            names = [(await quarantine.one(connection, item)).instance]
+        else:
+            names = [name for name in (await connection.execute(query)).scalars() if instance in (None, name)]
+    retried = still = 0
+    for name in names:
+        counts: list[int] = []
+
+        async def again(claim: Claim, name: str = name, counts: list[int] = counts) -> None:
+            desk, connector = hub.fenced_desk(claim), hub.connector(name)
+            async with desk.store.write() as tx:
+                counts.append(await quarantine.retry(tx, [item] if item else None, instance=name))
+            applied = await apply_pending(desk, source_of(connector), connector)
+            counts.append(applied.quarantined)
+            await sequence_all(desk)
+
+        await run_now(hub, await take_lane(hub, f"{RETRY}:{name}", lane_of(name)), again)
+        retried, still = retried + counts[0], still + counts[1]
+    return {"retried": retried, "stillQuarantined": still}
+
+
+async def run_worker(hub: Hub, stop: asyncio.Event, *, lanes: int | None = None, is_scheduling: bool = True) -> None:
+    """Work, and schedule unless another process does, until ``stop``."""
+    worker = Worker(
+        hub.queue, lambda claim: run_job(hub, claim), hub.desk.clock, lanes=lanes or hub.settings.worker_lanes
+    )
+    scheduler = Scheduler(hub.queue, schedules(hub), hub.desk.clock) if is_scheduling else None
+    _log.info("worker started", worker=worker.name, instances=sorted(hub.settings.instances))
+    if scheduler is not None:
+        await scheduler.start()
+    try:
+        await worker.run(stop)
+    finally:
+        if scheduler is not None:
+            await scheduler.stop()
+    _log.info("worker stopped", worker=worker.name)

@@ -1,0 +1,53 @@
+"""The web server inside a process that also does other things: it starts, says where, and stops when told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+
+from app.web import create_app, server
+from app.wiring import Hub
+from hub.errors import ConfigurationError
+
+_log = structlog.get_logger("serve")
+
+
+async def serve_graphql(
+    hub: Hub,
+    stop: asyncio.Event,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until ``stop``; ``on_ready`` is told the address. Raises ConfigurationError when it cannot listen."""
+    where = host or hub.settings.host
+    wanted = hub.settings.port if port is None else port
+    running = server(create_app(hub.store, lambda: hub.tables), where, wanted)
+    # signals are the caller's: uvicorn would take them and raise them again at its end
+    setattr(running, "capture_signals", contextlib.nullcontext)  # noqa: B010 — its type is a detail of uvicorn's
+    serving = asyncio.create_task(_serve(running.serve()))
+    try:
+        while not running.started and not serving.done():  # noqa: ASYNC110 — uvicorn has no event for it
+            await asyncio.sleep(0.02)
+        if serving.done():
+            raise ConfigurationError(f"port {wanted} of {where} cannot be opened", hint="Choose another with --port.")
+        address = f"http://{where}:{running.servers[0].sockets[0].getsockname()[1]}"
+        _log.info("serving", address=address)
+        if on_ready is not None:
+            on_ready(address)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+    finally:
+        running.should_exit = True
+        await serving
+
+
+async def _serve(serving: object) -> None:
+    # where it cannot bind, uvicorn ends the process by itself
+    with contextlib.suppress(SystemExit):
+        await serving  # type: ignore[misc]

@@ -1,0 +1,163 @@
+"""The web server's face: GraphQL, the query page, and three answers for whoever watches over the process.
+
+Bound to this machine until access rules exist: other hosts are refused, and so is a request under another name, which
+is how a page elsewhere would reach through a browser to here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.graphql_http import GraphQLOverHttp
+from app.query_page import GRAPHIQL, has_graphiql, query_page
+from hub.errors import ConfigurationError
+from hub.store import migrate
+from hub.store.engine import Store
+from hub.vocabulary import CountyTables
+from schema.build import build, executable, new_context
+from schema.errors import report
+from schema.execution import Runner
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(store: Store, tables: Callable[[], CountyTables]) -> Starlette:
+    """The application over an open store. ``tables`` gives the county's codes as they are now."""
+    registry = CollectorRegistry()
+    graphql = GraphQLOverHttp(Runner(executable(build())), lambda: new_context(store, tables()), _observer(registry))
+    page = query_page()
+
+    async def answer(request: Request) -> Response:
+        if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(request):
+            return HTMLResponse(page.html, headers={"Content-Security-Policy": page.content_security_policy})
+        return await graphql.answer(request)
+
+    async def ready(_: Request) -> Response:
+        reason = await _not_ready(store)
+        return JSONResponse({"status": reason or "ready"}, 503 if reason else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    routes: list[BaseRoute] = [
+        Route("/", lambda _: RedirectResponse("/graphql", 307)),
+        Route("/graphql", answer, methods=["GET", "POST"]),
+        Route("/healthz", lambda _: JSONResponse({"status": "ok"})),
+        Route("/readyz", ready),
+        Route("/metrics", metrics),
+    ]
+    if has_graphiql():
+        routes.append(Mount("/static/graphiql", StaticFiles(directory=GRAPHIQL)))
+    app = Starlette(routes=routes)
+    app.add_middleware(_Door)
+    return app
+
+
+def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+    """A server to be awaited (``serve()``). Raises ConfigurationError for any host but this machine's own."""
+    if not _is_loopback(host):
+        raise ConfigurationError(
+            f"the web server is bound to loopback until access rules exist, not to {host}",
+            hint="Use 127.0.0.1, ::1 or localhost.",
+        )
+    config = uvicorn.Config(
+        app, host=host, port=port, access_log=False, log_level="warning", log_config=None, server_header=False,
+        date_header=True, proxy_headers=False, ws="none", lifespan="off", timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Serve until a signal ends it. Raises ConfigurationError for any host but this machine's own."""
+    server(app, host, port).run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+async def _not_ready(store: Store) -> str | None:
+    """Why the process cannot answer yet; None when it can."""
+    try:
+        stands = await migrate.current(store.engine.url.render_as_string(hide_password=False))
+    except (SQLAlchemyError, OSError) as problem:
+        report(problem, "readyz")
+        return "database not reachable"
+    return None if stands == migrate.head() else "database not migrated"
+
+
+def _observer(registry: CollectorRegistry) -> Callable[[float, str], None]:
+    requests = Counter("hub_graphql_requests", "GraphQL requests by how they ended", ["outcome"], registry=registry)
+    seconds = Histogram("hub_graphql_request_seconds", "Seconds a GraphQL request took", registry=registry)
+
+    def observe(taken: float, outcome: str) -> None:
+        requests.labels(outcome).inc()
+        seconds.observe(taken)
+
+    return observe
+
+
+class _Door:
+    """Around everything: known names only, the same headers on every answer, and no error but by its reference."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                given = {name.lower() for name, _ in message["headers"]}
+                extra = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+                message["headers"] = [*message["headers"], *(one for one in extra if one[0] not in given)]
+            await send(message)
+
+        if not _is_loopback(_host_name(scope)):
+            await JSONResponse({"status": "unknown host"}, 421)(scope, receive, with_headers)
+            return
+        try:
+            await self._app(scope, receive, with_headers)
+        except Exception as problem:
+            reference = report(problem, "http")
+            if started:
+                raise ConnectionAbortedError(reference) from None
+            await JSONResponse({"status": "internal error", "reference": reference}, 500)(scope, receive, with_headers)
+
+
+def _host_name(scope: Scope) -> str:
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

@@ -1,0 +1,122 @@
+"""What goes wrong: the caller learns what to change, and nobody learns what a row says."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from hub.store import tables
+from hub.store.engine import open_store
+
+from .databases import Database
+from .graphql_rows import County, Door
+
+SECRET = "622225198001012345"
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    store = open_store(database.url)
+    yield Door(store)
+    await store.close()
+
+
+async def test_an_unexpected_error_is_told_by_its_reference_alone(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    county = County()
+    # a word that no vocabulary knows: a release newer than this one wrote it
+    county.dispute(1, title=SECRET, state=f"NEW {SECRET}")
+    await county.write(door.store)
+    printed = io.StringIO()
+    with capture_logs() as logs, redirect_stdout(printed), redirect_stderr(printed):
+        payload = await door.ask(
+            "query($text: String) { disputes(filter: { text: $text }) { edges { node { title } } } }", text=SECRET
+        )
+    (error,) = payload["errors"]
+    reference = error["extensions"]["reference"]
+    assert error["message"] == f"internal error, reference {reference}"
+    assert error["extensions"]["code"] == "INTERNAL"
+    (line,) = logs
+    assert line["reference"] == reference
+    assert line["error"] == "KeyError"
+    assert SECRET not in str(payload) + str(logs) + caplog.text + printed.getvalue()
+
+
+async def test_a_failing_database_says_nothing_of_its_statement(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    async with door.store.write() as tx:
+        await tx.run_sync(lambda sync: tables.parties.drop(sync))
+    await _one_record(door)
+    with capture_logs() as logs:
+        payload = await door.ask(
+            'query($id: String!) { caseRecord(instance: "court", nativeId: $id) { nativeId parties { name } } }',
+            id=SECRET,
+        )
+    assert payload["data"] == {"caseRecord": None}
+    assert payload["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert payload["errors"][0]["path"] == ["caseRecord", "parties"]
+    told = str(payload) + str(logs) + caplog.text
+    assert SECRET not in told
+    assert "SELECT" not in told
+
+
+async def _one_record(door: Door) -> None:
+    county = County()
+    county.record(1, None, native_id=SECRET)
+    await county.write(door.store)
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("{ disputs { totalCount } }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{ disputes { ", "GRAPHQL_PARSE_FAILED"),
+        ("query A { connectors { instance } } query B { connectors { instance } }", "BAD_USER_INPUT"),
+        ("fragment A on Query { connectors { instance } }", "BAD_USER_INPUT"),
+        ("mutation { closeDispute }", "GRAPHQL_VALIDATION_FAILED"),
+        ("subscription { changes }", "OPERATION_NOT_ALLOWED"),
+        ('{ node(id: "\\u0000") { id } }', "BAD_USER_INPUT"),
+        ('{ figures(ids: ["K99"], from: "2024-01-01", to: "2024-08-01") { id } }', "NOT_FOUND"),
+        ('{ figures(from: "2024-08-01", to: "2024-01-01") { id } }', "BAD_USER_INPUT"),
+        ('{ vocabularies(names: ["Nothing"]) { name } }', "BAD_USER_INPUT"),
+        ('{ disputes(filter: { registered: { from: "yesterday" } }) { totalCount } }', "GRAPHQL_VALIDATION_FAILED"),
+    ],
+)
+async def test_a_wrong_request_is_named(door: Door, query: str, code: str) -> None:
+    assert await door.code(query) == code
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"states": ["NOWHERE"]}, {"states": "x" * 1000}, {"states": {"a": 1}}, {"states": ["ASSIGNED\x00"]},
+     {"states": [[[[[["ASSIGNED"]]]]]]}, {"unused": "\x00"}, {"states": [None]}, {"unused": "\ud800"}],
+    ids=lambda variables: ascii(variables)[:30],
+)  # fmt: skip
+async def test_wrong_variables_are_named(door: Door, variables: dict[str, Any]) -> None:
+    query = "query($states: [DisputeState!]) { disputes(filter: { states: $states }) { totalCount } }"
+    assert await door.code(query, **variables) == "BAD_USER_INPUT"
+
+
+async def test_nothing_is_suggested(door: Door) -> None:
+    for query in (
+        "{ dispute { totalCount } }",
+        "{ disputes { totalCout } }",
+        "{ disputes(fliter: {}) { totalCount } }",
+        "{ disputes(filter: { state: [ASSIGNED] }) { totalCount } }",
+        "{ disputes(filter: { states: [ASSIGNE] }) { totalCount } }",
+        "{ node(id: 1) { ... on Disput { id } } }",
+    ):
+        assert "id you mean" not in str(await door.ask(query)), query
+    query = "query($f: DisputeFilter) { disputes(filter: $f) { totalCount } }"
+    for wrong in ({"states": ["ASSIGNE"]}, {"state": ["ASSIGNED"]}):
+        assert "id you mean" not in str(await door.ask(query, f=wrong)), wrong
+
+
+async def test_one_failing_field_leaves_the_others(door: Door) -> None:
+    payload = await door.ask("{ a: dispute { id } b: connectors { instance } }")
+    assert payload["data"] == {"a": None, "b": []}
+    assert payload["errors"][0]["path"] == ["a"]
+    assert payload["errors"][0]["message"] == "give either id or code"

@@ -19,8 +19,9 @@ from starlette.responses import Response
 from schema.context import Context
 from schema.execution import Answer, Request, Runner
 
-#: bytes of a request body, or of a GET's query string
+#: bytes of a request body, and characters of a GET's query string
 MAX_BODY_BYTES = 256 * 1024
+MAX_QUERY_STRING = 16 * 1024
 #: a client that sends its body more slowly is cut off
 _BODY_TIMEOUT_S = 30.0
 
@@ -69,7 +70,7 @@ async def _asked(request: HttpRequest) -> Request:
     if request.method == "POST":
         _check_content_type(request.headers.get("content-type"))
         return _read_map(_json(await _body(request)))
-    if len(request.url.query) > MAX_BODY_BYTES:
+    if len(request.url.query) > MAX_QUERY_STRING:
         raise MalformedError(414, "the address is too long; use POST")
     given: dict[str, Any] = dict(request.query_params)
     for name in ("variables", "extensions"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from datetime import time as time_of_day
-from datetime import timedelta
 
 import structlog
 from sqlalchemy import select
@@ -59,6 +59,7 @@ async def run_job(hub: Hub, claim: Claim) -> None:
         return
     if await is_paused(hub, instance):
         return
+    await hub.reload_codes()
     run: RunReport | None
     if kind == PULL:
         run = await pull(hub, claim, instance)
@@ -74,10 +75,14 @@ async def run_job(hub: Hub, claim: Claim) -> None:
         raise run.error
 
 
-async def pull(hub: Hub, claim: Claim, instance: str, progress: Progress | None = None) -> RunReport:
-    """One pull under the claim. A partner's error stands in the report."""
+async def pull(
+    hub: Hub, claim: Claim, instance: str, progress: Progress | None = None, since: datetime | None = None
+) -> RunReport:
+    """One pull under the claim, from the kept cursor or ``since``. A partner's error stands in the report."""
     async with hub.wire(instance) as wire:
-        return await pull_instance(hub.fenced_desk(claim), hub.connector(instance), wire, progress=progress)
+        return await pull_instance(
+            hub.fenced_desk(claim), hub.connector(instance), wire, since=since, progress=progress
+        )
 
 
 async def reconcile(
@@ -116,8 +121,8 @@ async def take_lane(
 
 
 async def run_now(hub: Hub, claim: Claim, work: Callable[[Claim], Awaitable[None]]) -> None:
-    """Run work under a claim of our own, heartbeat included, as a worker would."""
-    await Worker(hub.queue, work, hub.desk.clock).run_claimed(claim)
+    """Run work under a claim of our own, heartbeat included. Whoever asked for it sees it fail and asks again."""
+    await Worker(hub.queue, work, hub.desk.clock, is_retrying=False).run_claimed(claim)
 
 
 async def retry_quarantined(hub: Hub, item: str | None, instance: str | None) -> dict[str, int]:

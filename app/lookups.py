@@ -25,9 +25,7 @@ async def native_code_rows(
     connection: AsyncConnection, system: str | None = None, table: str | None = None
 ) -> list[dict[str, Any]]:
     """Native codes with their meaning and who said so."""
-    query = select(native_codes).order_by(
-        native_codes.c.system, native_codes.c.table_name, native_codes.c.native_code
-    )
+    query = select(native_codes).order_by(native_codes.c.system, native_codes.c.table_name, native_codes.c.native_code)
     if system:
         query = query.where(native_codes.c.system == system)
     if table:

@@ -7,11 +7,15 @@ import contextlib
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.logging import told
 from app.web import create_app, server
 from app.wiring import Hub
 from hub.errors import ConfigurationError
 
+#: how long a code that an operator set stays unseen here
+_RELOAD_S = 60.0
 _log = structlog.get_logger("serve")
 
 
@@ -39,12 +43,24 @@ async def serve_graphql(
         _log.info("serving", address=address)
         if on_ready is not None:
             on_ready(address)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        await _until_stopped(hub, stop, serving)
     finally:
         running.should_exit = True
         await serving
+
+
+async def _until_stopped(hub: Hub, stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    """Return when told to stop or when serving ended; meanwhile take up what operators change."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        while not (stopping.done() or serving.done()):
+            await asyncio.wait({serving, stopping}, timeout=_RELOAD_S, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                await hub.reload_codes()
+            except (SQLAlchemyError, OSError) as exc:
+                _log.warning("codes not reloaded", **told(exc))
+    finally:
+        stopping.cancel()
 
 
 async def _serve(serving: object) -> None:

@@ -40,5 +40,3 @@ async def disputes_by_agencies(connection: AsyncConnection) -> dict[str, int]:
         select(agencies.c.agencies, func.count()).group_by(agencies.c.agencies).order_by(agencies.c.agencies)
     )
     return {str(row[0]): int(row[1]) for row in rows}
-
-

@@ -76,10 +76,12 @@ class Hub:
         await reference.load_reference(self.desk, shipped_tables(self.settings), self._agencies())
 
     async def reload_codes(self) -> None:
-        """Take up codes that an operator set since; connectors made before keep theirs."""
+        """Take up codes that an operator set since: connectors asked for from now on know them."""
         async with self.store.read() as connection:
-            self.tables = await reference.current_tables(connection, shipped_tables(self.settings))
-        self._connectors.clear()
+            found = await reference.current_tables(connection, shipped_tables(self.settings))
+        if found != self.tables:
+            self.tables = found
+            self._connectors.clear()
 
     def _agencies(self) -> list[KnownAgency]:
         county = self.settings.county

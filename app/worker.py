@@ -44,14 +44,16 @@ class Worker:
 
     def __init__(
         self, queue: Queue, run_job: RunJob, clock: Callable[[], datetime], *, lanes: int = 4,
-        lease_s: float = LEASE_S, grace_s: float = GRACE_S,
+        lease_s: float = LEASE_S, grace_s: float = GRACE_S, is_retrying: bool = True,
     ) -> None:  # fmt: skip
+        """``is_retrying``: whether a failed job waits for another attempt, else it has failed for good."""
         self._queue = queue
         self._run_job = run_job
         self._clock = clock
         self._lanes = lanes
         self._lease_s = lease_s
         self._grace_s = grace_s
+        self._is_retrying = is_retrying
         self.name = worker_name()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -139,7 +141,7 @@ class Worker:
 
     async def _note_failure(self, claim: Claim, exc: Exception) -> None:
         # credentials and settings do not heal by themselves: the next due time tries again soon enough
-        is_final = isinstance(exc, AuthError | ConfigurationError | RejectedError)
+        is_final = not self._is_retrying or isinstance(exc, AuthError | ConfigurationError | RejectedError)
         retry_after = exc.retry_after if isinstance(exc, TransientError) else None
         hint = exc.hint if isinstance(exc, PartnerError | ConfigurationError) else ""
         await self._queue.fail(claim, self._clock(), error_kind(exc), hint, retry_after=retry_after, is_final=is_final)

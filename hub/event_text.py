@@ -16,7 +16,7 @@ from hub.vocabulary import Channel, HandlingEventKind, Outcome, ReferralMode, Te
 _NO_UNITS: Mapping[str, str] = MappingProxyType({})
 #: what may pass for a number, a date or a receipt: with a digit, no sentence, and neither a phone nor an identity card
 _NUMBER = re.compile(r"(?!1\d{10}$|\d{17}[\dXx]$)(?=\D*\d)[\w()（）〔〕\[\]:./+-]{1,64}")
-_UNIT_CODE = re.compile(r"\d{6,12}")
+_UNIT_CODE = re.compile(r"\d{6}(?:\d{3}){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ _COMMON: Mapping[str, _Detail] = {
     "due_at": _Detail("期限"),
     "due_on": _Detail("期限"),
     "partner_ref": _Detail("回执号"),
-    "code": _Detail("纠纷编号"),
+    "into": _Detail("并入纠纷"),
+    "to": _Detail("转入纠纷"),
     "rule": _Detail("规则"),
     "before": _Detail("先有环节", {member.value: member.zh for member in HandlingEventKind}),
     "after": _Detail("后有环节", {member.value: member.zh for member in HandlingEventKind}),

@@ -44,7 +44,12 @@ def shanghai_midnight(day: date) -> datetime:
 
 def clean_text(text: str) -> tuple[str, int]:
     """``text`` without what a database refuses (NUL, lone surrogates), and how many characters that cost."""
-    kept = "".join(c for c in text if c != "\x00" and not "\ud800" <= c <= "\udfff")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        kept = "".join(c for c in text if c != "\x00" and not "\ud800" <= c <= "\udfff")
+    else:
+        kept = text.replace("\x00", "")
     return kept, len(text) - len(kept)
 
 

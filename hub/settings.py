@@ -28,7 +28,7 @@ from hub.model import SHANGHAI
 #: read when neither ``--config`` nor HUB_CONFIG names a file, where it exists
 DEFAULT_FILE = Path("dispute-hub.toml")
 #: variables that are no settings
-_OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|TEST(_.*)?)$")
+_OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|LOG_LEVEL|TEST(_.*)?)$")
 _PATHS = ("data_dir", "county_folder", "master_key_file")
 _INSTANCE_PATHS = ("secret_file", "ca_file", "client_cert_file", "client_key_file")
 

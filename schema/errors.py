@@ -17,6 +17,8 @@ from hub.errors import ConflictError, HubError, NotFoundError, UserInputError
 
 log = structlog.get_logger()
 
+_LONGEST_MESSAGE = 500
+
 #: errors that say something the caller can use, and the code under which a program may recognise them
 _DECLARED: tuple[tuple[type[HubError], str], ...] = (
     (UserInputError, "BAD_USER_INPUT"),
@@ -27,7 +29,7 @@ _DECLARED: tuple[tuple[type[HubError], str], ...] = (
 
 def refusal(error: GraphQLError, code: str) -> dict[str, Any]:
     """An error about the request itself: it never ran, and its message speaks only of what the client sent."""
-    return _shown(error, error.message, {"code": code})
+    return _shown(error, _shortened(error.message), {"code": code})
 
 
 def failure(error: GraphQLError) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def failure(error: GraphQLError) -> dict[str, Any]:
             return _shown(error, original.message, {"code": code, **hint})
     if original is None and error.message.startswith("Argument "):
         # a variable that is null where a default hid that it may not be
-        return _shown(error, error.message, {"code": "BAD_USER_INPUT"})
+        return _shown(error, _shortened(error.message), {"code": "BAD_USER_INPUT"})
     return _shown(error, *_masked(error))
 
 
@@ -57,6 +59,11 @@ def report(problem: BaseException, place: str) -> str:
     at = f"{frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}" if frame is not None else ""
     log.error("internal error", reference=reference, place=place, error=type(problem).__name__, at=at)
     return reference
+
+
+def _shortened(message: str) -> str:
+    # a message repeats the client's own name or value, which may be as long as the request
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
 
 
 def _masked(error: GraphQLError) -> tuple[str, dict[str, Any]]:

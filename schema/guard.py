@@ -129,8 +129,8 @@ def check(document: DocumentNode, variables: Mapping[str, Any]) -> None:
     """Refuse a document that is too large. Raises GraphQLError, whose message names the limit."""
     size = measure(document, variables)
     if size.depth > MAX_DEPTH:
-        raise GraphQLError(f"the query is {size.depth} levels deep, at most {MAX_DEPTH} are allowed")
+        raise GraphQLError(f"the query has more than {MAX_DEPTH} levels")
     if size.fields > MAX_FIELDS:
-        raise GraphQLError(f"the query has {size.fields} fields, at most {MAX_FIELDS} are allowed")
+        raise GraphQLError(f"the query has more than {MAX_FIELDS} fields")
     if size.rows > MAX_ROWS:
-        raise GraphQLError(f"the query may touch {size.rows} rows, at most {MAX_ROWS} are allowed; ask smaller pages")
+        raise GraphQLError(f"the query may touch more than {MAX_ROWS} rows; ask smaller pages")

@@ -129,3 +129,16 @@ async def test_an_event_tells_everything_it_knows(door: Door) -> None:
     assert second["actor"] is None
     assert second["referral"] is None
     assert second["text"] == "登记调解结果：达成协议，协议书编号 (2024)山综调001"
+
+
+async def test_an_act_of_the_hub_leads_to_the_record_it_is_about(door: Door) -> None:
+    county = County()
+    dispute = county.dispute(1)
+    record = county.record(1, dispute)
+    county.event(1, Kind.LINKED, dispute_id=dispute, source="hub", data={"record": record})
+    county.event(2, Kind.MERGED, dispute_id=dispute, source="hub", data={"into": "dsp_620725_000009"})
+    await county.write(door.store)
+    query = """{ dispute(id: "dsp_620725_000001") { history { edges { node { text source record { id } } } } } }"""
+    linked, merged = (edge["node"] for edge in (await door.data(query))["dispute"]["history"]["edges"])
+    assert linked == {"text": "关联来源记录", "source": "hub", "record": {"id": record}}
+    assert merged == {"text": "并案：并入纠纷 dsp_620725_000009", "source": "hub", "record": None}

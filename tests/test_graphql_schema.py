@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
+from hub.store import tables
 from hub.store.engine import open_store
+from hub.vocabulary import HandlingEventKind
 from schema.build import build, executable, sdl
 from schema.examples import EXAMPLES, Example
 
 from .databases import Database
-from .graphql_rows import Door
+from .graphql_rows import County, Door
 
 COMMITTED = Path(__file__).parent.parent / "schema" / "schema.graphql"
 
@@ -57,7 +59,32 @@ def test_no_sealed_number_has_a_field() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.query.partition("query ")[2].split()[0])
 async def test_every_suggested_query_runs(database: Database, example: Example) -> None:
     store = open_store(database.url)
+    county = County()
+    record = county.record(1, county.dispute(1))
+    county.event(1, HandlingEventKind.REGISTERED, record_id=record)
+    county.event(2, HandlingEventKind.LINKED, dispute_id="dsp_620725_000001", data={"record": record})
+    county.party(1, record)
+    county.referral(1, record)
+    county.put(tables.connector_states, instance="court", product="court")
     try:
-        await Door(store).data(example.query)
+        await county.write(store)
+        data = await Door(store).data(example.query)
+        assert all(data.values())
     finally:
         await store.close()
+
+
+async def test_the_first_suggestion_shows_a_history_growing(database: Database) -> None:
+    store = open_store(database.url)
+    county = County()
+    record = county.record(1, county.dispute(1))
+    lengths = []
+    try:
+        for number in range(3):
+            county.event(number, HandlingEventKind.ACCEPTED, record_id=record)
+            await county.write(store)
+            (edge,) = (await Door(store).data(EXAMPLES[0].query))["disputes"]["edges"]
+            lengths.append(edge["node"]["history"]["totalCount"])
+    finally:
+        await store.close()
+    assert lengths == [1, 2, 3]

@@ -8,6 +8,6 @@ import sys
 def main() -> None:
     """Run the command line and exit with its code."""
     from app.cli.errors import guarded
-    from app.cli.root import app
+    from app.cli.root import run
 
-    sys.exit(guarded(app))
+    sys.exit(guarded(run))

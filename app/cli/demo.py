@@ -34,7 +34,7 @@ def demo(
     from app.logging import configure_logging
 
     # the summary speaks; only what goes wrong is logged
-    configure_logging(level="WARNING")
+    configure_logging("WARNING")
     options = DemoOptions(data, seed, scale, port)
     asyncio.run(_run(options, once, speed, as_json))
 

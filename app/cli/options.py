@@ -36,7 +36,7 @@ def with_hub(config: Path | None, use: Callable[[Hub], Awaitable[T]]) -> T:
     from app.logging import configure_logging
     from app.wiring import open_hub
 
-    configure_logging()
+    configure_logging("WARNING")
     settings = read_settings(config)
 
     async def run() -> T:
@@ -44,5 +44,3 @@ def with_hub(config: Path | None, use: Callable[[Hub], Awaitable[T]]) -> T:
             return await use(hub)
 
     return asyncio.run(run())
-
-

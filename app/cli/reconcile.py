@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sync_jobs.runs import RunReport
 
 _DAY = ["%Y-%m-%d"]
+#: differences that are listed; an integrator's first day may have thousands
+_SHOWN = 20
 
 
 def reconcile(
@@ -130,9 +132,10 @@ def _tell(result: dict[str, Any]) -> None:
     if result["error"]:
         error = result["error"]
         say(f"{result['instance']}: ended early, {error['kind']}: {error['message']}. {error['hint']}".rstrip())
-    differences = result["differences"]
+    # what nobody could repair comes first
+    differences = sorted(result["differences"], key=lambda difference: difference["resolution"] != "OPEN")
     if differences:
-        rows = [(d["nativeId"], d["nativeNo"] or "-", d["difference"], d["resolution"]) for d in differences[:50]]
+        rows = [(d["nativeId"], d["nativeNo"] or "-", d["difference"], d["resolution"]) for d in differences[:_SHOWN]]
         table(("native id", "number", "difference", "resolution"), rows)
-    if len(differences) > 50:
-        say(f"… and {count(len(differences) - 50)} more; --json shows all")
+    if len(differences) > _SHOWN:
+        say(f"… and {count(len(differences) - _SHOWN)} more; --json shows all")

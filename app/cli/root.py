@@ -75,3 +75,8 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(codes.app, name="codes")
 app.add_typer(schema.app, name="schema")
 app.add_typer(sandbox.app, name="sandbox")
+
+
+def run() -> None:
+    """The whole command line, whatever the process was started as."""
+    app(prog_name="dispute-hub")

@@ -16,6 +16,7 @@ def serve(config: Config = None, host: Host = None, port: Port = None) -> None:
     """Serve GraphQL and its query page until Ctrl-C."""
     import asyncio
 
+    from app.cli.output import say
     from app.logging import configure_logging
     from app.serve import serve_graphql
     from app.wiring import open_hub
@@ -26,7 +27,7 @@ def serve(config: Config = None, host: Host = None, port: Port = None) -> None:
 
     async def run() -> None:
         async with open_hub(settings) as hub, stop_on_signals() as stop:
-            await serve_graphql(hub, stop, host=host, port=port)
+            await serve_graphql(hub, stop, host=host, port=port, on_ready=lambda at: say(f"GraphQL: {at}/graphql"))
 
     asyncio.run(run())
 

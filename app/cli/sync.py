@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,14 +15,23 @@ if TYPE_CHECKING:
     from sync_jobs.runs import RunReport
 
 
-def sync(instance: Instance = None, config: Config = None, as_json: Json = False) -> None:
+def sync(
+    instance: Instance = None,
+    start: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Read everything changed there since then.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything the partner holds once more.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """Pull records from one partner, or from all, now.
 
     A worker that runs meanwhile never touches the same partner at the same time: the later one waits.
     """
     from app.cli.output import emit_json, say
 
-    results = with_hub(config, lambda hub: pull_all(hub, hub.instances(instance)))
+    since = _since(start, full)
+    results = with_hub(config, lambda hub: pull_all(hub, hub.instances(instance), since))
     if as_json:
         emit_json({result["instance"]: {k: v for k, v in result.items() if k != "instance"} for result in results})
     elif not results:
@@ -33,12 +43,22 @@ def sync(instance: Instance = None, config: Config = None, as_json: Json = False
         raise typer.Exit(1)
 
 
-async def pull_all(hub: Hub, instances: list[str]) -> list[dict[str, Any]]:
+def _since(start: datetime | None, full: bool) -> datetime | None:
+    from hub.errors import UserInputError
+    from hub.model import shanghai_midnight
+
+    if start is not None and full:
+        raise UserInputError("--full reads from the very start; --from does not go with it")
+    # older than any partner's records
+    return shanghai_midnight(date(1970, 1, 1)) if full else shanghai_midnight(start.date()) if start else None
+
+
+async def pull_all(hub: Hub, instances: list[str], since: datetime | None = None) -> list[dict[str, Any]]:
     """Pull each instance under its lane; a partner that fails does not keep the others from their turn."""
-    return [await pull_one(hub, name) for name in instances]
+    return [await pull_one(hub, name, since) for name in instances]
 
 
-async def pull_one(hub: Hub, name: str) -> dict[str, Any]:
+async def pull_one(hub: Hub, name: str, since: datetime | None = None) -> dict[str, Any]:
     """One pull now, as a job of its own. A partner's error stands in the result."""
     from app import jobs
     from app.cli.output import note, progress
@@ -61,7 +81,7 @@ async def pull_one(hub: Hub, name: str) -> dict[str, Any]:
             shown = report.pulled
 
         async def work(held: Claim) -> None:
-            report = await jobs.pull(hub, held, name, tell)
+            report = await jobs.pull(hub, held, name, tell, since)
             reports.append(report)
             if report.error is not None:
                 raise report.error

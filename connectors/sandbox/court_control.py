@@ -1,9 +1,10 @@
 """The court's control address: JSON by POST, for tests, demonstrations and the conformance kit (WIRES.md 0.24).
 
-It is never struck by the faults that it switches on. A wrong request is HTTP 400 with ``{"error": …}``. ``do`` is one of
+It is never struck by the faults that it switches on. A wrong request is HTTP 400 with ``{"error": …}``.
+``do`` is one of
 
 - ``view`` [native_id [rows]]: ``[{native_id, native_no, version, hash}]``, with ``rows`` the rows themselves as well
-- ``edit`` native_id [native_no] set | count seed [set]: sets fields, or makes random edits; moves gxsj unless set says so
+- ``edit`` native_id [native_no] set | count seed [set]: sets fields, or edits at random; moves gxsj unless told
 - ``delete`` native_id [native_no] | count seed
 - ``add`` rows | count [set]: rows; what they do not say is as in a plain filing
 - ``advance`` seconds: moves the simulated clock; ``clock`` tells it

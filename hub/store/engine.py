@@ -6,6 +6,7 @@ SQLite runs WAL with ``synchronous=FULL``, ``secure_delete`` and recursive trigg
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -37,12 +38,14 @@ def open_engine(url: str) -> AsyncEngine:
             f"no database driver {parsed.drivername}",
             hint="Use sqlite+aiosqlite:///<file> or postgresql+asyncpg://<user>@<host>/<database>.",
         )
+    # statements are no secret, their parameters are: neither errors nor the driver's own log may quote them
+    options: dict[str, Any] = {
+        "json_serializer": _dumps, "json_deserializer": orjson.loads, "hide_parameters": True,
+    }  # fmt: skip
     if parsed.drivername == "postgresql+asyncpg":
-        return create_async_engine(
-            parsed, json_serializer=_dumps, json_deserializer=orjson.loads, pool_size=8, max_overflow=8,
-            pool_pre_ping=True,
-        )  # fmt: skip
-    engine = create_async_engine(parsed, json_serializer=_dumps, json_deserializer=orjson.loads)
+        return create_async_engine(parsed, pool_size=8, max_overflow=8, pool_pre_ping=True, **options)
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    engine = create_async_engine(parsed, **options)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine

@@ -51,11 +51,12 @@ class HandlingEvent(Node):
     async def actor(self, info: Info) -> Agency | None:
         return await agency_of(info, self.row.actor_code)
 
-    @strawberry.field(description="The record that tells it; null for an act of the hub.")
+    @strawberry.field(description="The record that tells it or, for an act of the hub, the one it is about.")
     async def record(self, info: Info) -> Annotated[CaseRecord, strawberry.lazy("schema.types.record")] | None:
-        if self.row.record_id is None:
+        record_id = self.row.record_id or self.row.data.get("record")
+        if record_id is None:
             return None
-        row = await info.context.loaders.records.load(self.row.record_id)
+        row = await info.context.loaders.records.load(record_id)
         return None if row is None else info.context.make.record(row)
 
     @strawberry.field(description="The referral that this event handed over, if it is a hand-over.")

@@ -1,0 +1,1 @@
+"""Programs that show speed, memory and hardness; each prints what it measured and against what."""

@@ -1,0 +1,418 @@
+"""The command line: quick help, clear errors, JSON for programs, and the whole way against a simulated court."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+import structlog
+
+from app.cli.errors import guarded
+from app.cli.root import run as run_app
+from hub.settings import Settings, unknown_variables
+
+from .databases import Database
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = (
+    (), ("demo",), ("serve",), ("worker",), ("migrate",), ("sync",), ("reconcile",), ("trace",), ("figures",),
+    ("doctor",), ("connectors",), ("connectors", "list"), ("connectors", "check"), ("connectors", "pause"),
+    ("connectors", "resume"), ("quarantine",), ("quarantine", "list"), ("quarantine", "show"),
+    ("quarantine", "retry"), ("quarantine", "discard"), ("codes",), ("codes", "list"), ("codes", "set"),
+    ("codes", "import"), ("schema",), ("schema", "export"), ("sandbox",), ("sandbox", "court"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
+    """Run the command line in this process, in an empty folder, without this machine's settings."""
+    for name in unknown_variables({f"HUB_{key.upper()}": "" for key in Settings.model_fields}):
+        monkeypatch.delenv(name, raising=False)
+    # set once by us, so that whatever a command sets is taken back
+    monkeypatch.setenv("HUB_CONFIG", "")
+    monkeypatch.delenv("HUB_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*args: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["dispute-hub", *args])
+        capsys.readouterr()
+        code = guarded(run_app)
+        out, err = capsys.readouterr()
+        return Ended(code, out, err)
+
+    handlers = logging.getLogger().handlers[:]
+    yield invoke
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+
+
+@pytest.fixture(scope="module")
+def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A small simulated court as the command line starts it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "sandbox", "court", "--json", "--stop-with-stdin", "--scale", "0.02",
+         "--data", str(tmp_path_factory.mktemp("court"))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    yield json.loads(process.stdout.readline())
+    # whoever started it is gone
+    process.stdin.close()
+    assert process.wait(10) == 0
+    process.stdout.close()
+
+
+@pytest.fixture
+def config(tmp_path: Path, court: dict[str, str]) -> Path:
+    file = tmp_path / "hub.toml"
+    file.write_text(
+        f'[instances.court]\nconnector = "court"\nbase_url = "{court["baseUrl"]}"\napp_id = "{court["appId"]}"\n'
+        f'secret = "{court["secret"]}"\nagency_code = "620725000000"\nagency_name = "山丹县人民法院"\n',
+        encoding="utf-8",
+    )
+    return file
+
+
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+
+
+# --- help and errors
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_helps(run: Run, command: tuple[str, ...]) -> None:
+    ended = run(*command, "--help")
+    assert ended.code == 0
+    assert ended.out.startswith(f"Usage: dispute-hub {' '.join(command)}".rstrip())
+    assert len(ended.out.splitlines()) >= 5
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    heavy = ("pydantic", "sqlalchemy", "aiohttp", "strawberry", "uvicorn", "rich", "structlog", "cryptography")
+    code = (
+        "import sys; sys.argv = ['dispute-hub', '--help']\n"
+        "from app.cli.errors import guarded\nfrom app.cli import root\nguarded(root.run)\n"
+        f"print(sorted(m for m in sys.modules if m in {heavy!r}), file=sys.stderr)"
+    )
+    taken = []
+    for _ in range(3):
+        start = time.monotonic()
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+        taken.append(time.monotonic() - start)
+        assert ended.stderr.strip() == "[]"
+    assert min(taken) < 1.5
+
+
+def test_wrong_use_is_2(run: Run) -> None:
+    assert run("no-such-command").code == 2
+    assert run("figures").code == 2
+    assert run("figures", "--from", "yesterday", "--to", "2024-08-01").code == 2
+
+
+def test_a_wrong_setting_is_one_sentence_and_2(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hub.toml").write_text("[hub]\nprot = 1\n")
+    ended = run("sync", "--config", "hub.toml")
+    assert ended.code == 2
+    assert "did you mean port?" in ended.err
+    assert "Traceback" not in ended.err
+    assert len(ended.err.splitlines()) == 2
+
+
+def test_config_may_stand_before_the_command(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hub.toml").write_text("[hub]\nprot = 1\n")
+    assert "did you mean port?" in run("--config", "hub.toml", "sync").err
+
+
+def test_a_database_that_was_never_migrated_is_named(run: Run) -> None:
+    ended = run("sync")
+    assert ended.code == 2
+    assert "dispute-hub migrate" in ended.err
+
+
+def test_an_unexpected_error_tells_no_values(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("张三 622201199001011234")
+
+    monkeypatch.setattr("app.cli.options.read_settings", fail)
+    ended = run("connectors", "list")
+    assert ended.code == 1
+    assert "ValueError" in ended.err
+    assert "张三" not in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_the_schema_is_exported(run: Run, tmp_path: Path) -> None:
+    ended = run("schema", "export")
+    assert ended.code == 0
+    assert "type Query" in ended.out
+    assert run("schema", "export", "-o", "schema.graphql").code == 0
+    assert (tmp_path / "schema.graphql").read_text(encoding="utf-8") == ended.out
+
+
+def test_migrate_tells_before_and_after(run: Run) -> None:
+    first = run("migrate", "--json").json
+    assert first["before"] is None
+    assert run("migrate", "--json").json == {"before": first["after"], "after": first["after"]}
+    assert "already at" in run("migrate").out
+
+
+# --- a hub with a partner
+
+
+@pytest.fixture
+def hub(run: Run, database: Database, config: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line of a hub that knows the simulated court, on a migrated database of either kind."""
+    monkeypatch.setenv("HUB_CONFIG", str(config))
+    monkeypatch.setenv("HUB_DATABASE_URL", database.url)
+    assert run("migrate").code == 0
+    return run
+
+
+def test_pull_compare_count_and_trace(hub: Run, database: Database) -> None:
+    first = hub("sync", "--json").json["court"]
+    assert first["error"] is None
+    assert first["new"] > 50
+    second = hub("sync", "court", "--json").json["court"]
+    assert second["new"] == 0
+    assert "0 new" in hub("sync").out
+
+    compared = hub("reconcile", "--json").json["court"]
+    assert compared["equal"] is True
+    assert compared["held"] + compared["quarantined"] == compared["expected"] == first["new"]
+    assert f"court: {compared['held']} of {compared['expected']} held" in hub("reconcile", "court").out
+
+    figures = hub("figures", "--from", "2024-01-01", "--to", "2024-08-01", "--json").json
+    assert set(figures) == {"K1", "K2a.LITIGATION"}
+    assert figures["K1"]["denominator"] > 0
+    assert "K2a.LITIGATION" in hub("figures", "--from", "2024-01-01", "--to", "2024-08-01").out
+
+    listed = hub("connectors", "list", "--json").json["instances"]["court"]
+    assert (listed["state"], listed["held"]) == ("OK", compared["held"])
+    assert "court" in hub("connectors", "list").out
+    assert hub("quarantine", "list", "--json").json == []
+
+
+def test_trace_shows_deliveries_events_and_dispute(hub: Run, court: dict[str, str]) -> None:
+    assert hub("sync").code == 0
+    native_id = _some_native_id(court)
+    traced = hub("trace", "court", native_id, "--json").json
+    assert [delivery["state"] for delivery in traced["deliveries"]] == ["APPLIED"] * len(traced["deliveries"])
+    assert traced["records"][0]["events"]
+    shown = hub("trace", "court", native_id)
+    assert shown.code == 0
+    assert native_id in shown.out
+    missing = hub("trace", "court", "0" * 32)
+    assert missing.code == 1
+    assert "nothing was ever received" in missing.err
+
+
+def _some_native_id(court: dict[str, str]) -> str:
+    with urlopen(Request(court["controlUrl"], data=b'{"do": "view"}', method="POST")) as answer:
+        return str(json.loads(answer.read())[0]["native_id"])
+
+
+def test_check_pause_and_resume(hub: Run) -> None:
+    assert hub("connectors", "check").out.startswith("OK   court: ")
+    assert hub("connectors", "pause", "court", "--reason", "maintenance at the court").code == 0
+    assert hub("connectors", "list", "--json").json["instances"]["court"]["state"] == "PAUSED"
+    paused = hub("sync", "court")
+    assert paused.code == 2
+    assert "connectors resume court" in paused.err
+    assert hub("connectors", "resume", "court").code == 0
+    assert hub("sync", "court").code == 0
+    assert "Configured: court." in hub("sync", "police").err
+
+
+def test_a_partner_that_is_away_fails_with_its_kind(hub: Run, monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+    monkeypatch.setenv("HUB_INSTANCES__COURT__BASE_URL", f"http://127.0.0.1:{free_port}")
+    checked = hub("connectors", "check", "--json")
+    assert checked.code == 1
+    assert checked.json["court"]["ok"] is False
+    ended = hub("sync", "--json")
+    assert ended.code == 1
+    assert ended.json["court"]["error"]["kind"] == "CONNECTION_REFUSED"
+    assert ended.json["court"]["incidents"]["CONNECTION_REFUSED"] >= 1
+
+
+def test_codes_are_listed_set_and_imported(hub: Run, tmp_path: Path) -> None:
+    rows = hub("codes", "list", "--system", "court", "--json").json
+    assert rows
+    table, code = rows[0]["table"], rows[0]["code"]
+    assert hub("codes", "set", "court", table, "新码", "--label", "新案由", "--class", "0101").code == 0
+    found = [row for row in hub("codes", "list", "--table", table, "--json").json if row["code"] == "新码"]
+    assert (found[0]["classes"], found[0]["source"]) == (["0101"], "OPERATOR")
+    # the files never overwrite an operator
+    (tmp_path / "codes.csv").write_text(
+        f"system,table,native_code,zh,zz_dispute_17\ncourt,{table},{code},改了,0102 0103\n", encoding="utf-8"
+    )
+    assert hub("codes", "import", "codes.csv").code == 0
+    assert hub("migrate").code == 0
+    found = [row for row in hub("codes", "list", "--table", table, "--json").json if row["code"] == code]
+    assert (found[0]["label"], found[0]["classes"]) == ("改了", ["0102", "0103"])
+    assert hub("codes", "set", "court", table, "x", "--class", "9999").code == 2
+    assert hub("codes", "set", "court", "no-table", "x").code == 2
+    assert hub("codes", "list", "--unknown").code == 0
+
+
+def test_quarantine_knows_what_it_lacks(hub: Run) -> None:
+    assert "nothing in quarantine" in hub("quarantine", "list").out
+    assert hub("quarantine", "show", "qua_620725_0").code == 1
+    assert hub("quarantine", "discard", "qua_620725_0", "--reason", "x").code == 1
+    assert hub("quarantine", "list", "--state", "LOST").code == 2
+    assert hub("quarantine", "retry", "--json").json == {"retried": 0, "stillQuarantined": 0}
+
+
+def test_doctor_finds_a_healthy_hub_healthy(hub: Run, database: Database) -> None:
+    found = {line["what"]: line["level"] for line in hub("doctor", "--json").json}
+    assert found["packages"] == found["migrations"] == found["history guard"] == found["master key"] == "OK"
+    assert found["instance court"] == "OK"
+    assert "SQLite" in found or "PostgreSQL" in found
+    assert "FAIL" not in found.values()
+
+
+def test_doctor_says_what_to_do(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+    ended = run("doctor")
+    assert ended.code == 1
+    assert "dispute-hub migrate" in ended.out
+    assert run("migrate").code == 0
+    (tmp_path / "data" / "master.key").chmod(0o644)
+    (tmp_path / "hub.toml").write_text(
+        f'[instances.court]\nconnector = "court"\nbase_url = "http://127.0.0.1:{free_port}"\n'
+        '[instances.police]\nconnector = "policee"\nbase_url = "http://127.0.0.1"\n'
+    )
+    monkeypatch.setenv("HUB_PROT", "1")
+    found = {line["what"]: line for line in run("doctor", "--config", "hub.toml", "--json").json}
+    assert found["master key"]["level"] == "FAIL"
+    assert "chmod 600" in found["master key"]["todo"]
+    assert found["environment"]["level"] == "WARN"
+    assert found["instance court"]["level"] == "WARN"
+    assert found["instance police"]["level"] == "FAIL"
+    (tmp_path / "hub.toml").write_text("[hub]\nport = 'x'\n")
+    assert run("doctor", "--config", "hub.toml").code == 1
+
+
+# --- processes that stay
+
+
+def test_serve_answers_until_told_to_stop(hub: Run) -> None:
+    process = _start("serve", "--port", "0")
+    assert process.stdout is not None
+    address = process.stdout.readline().removeprefix("GraphQL: ").strip()
+    with urlopen(address.replace("/graphql", "/readyz")) as answer:
+        assert json.loads(answer.read()) == {"status": "ready"}
+    with urlopen(f"{address}?query=%7Bconnectors%7Binstance%7D%7D") as answer:
+        assert "data" in json.loads(answer.read())
+    process.terminate()
+    assert process.wait(10) == 0
+    process.stdout.close()
+
+
+def test_a_worker_pulls_by_itself_until_told_to_stop(hub: Run) -> None:
+    process = _start("worker")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if hub("connectors", "list", "--json").json["instances"]["court"]["lastSuccessAt"]:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the worker pulled nothing")
+    process.terminate()
+    assert process.wait(15) == 0
+    assert process.stdout is not None
+    process.stdout.close()
+    assert hub("sync", "--json").json["court"]["new"] == 0
+
+
+def _start(*command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        cwd=ROOT,
+    )  # fmt: skip
+
+
+# --- the demonstration
+
+
+def _demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "demo", "--once", "--json", "--scale", "0.02", "--data", str(folder),
+         *options],
+        capture_output=True, text=True, cwd=ROOT, env=_clean_environment(), timeout=120,
+    )  # fmt: skip
+
+
+def test_the_demo_runs_twice_and_the_second_time_brings_nothing_new(tmp_path: Path) -> None:
+    first, second = (json.loads(_demo(tmp_path / "demo").stdout) for _ in range(2))
+    assert set(first) == {"instances", "disputes", "disputesByAgencies", "figures"}
+    for summary in (first, second):
+        court = summary["instances"]["court"]
+        assert court["held"] + court["quarantined"] == court["expected"] > 50
+        assert sum(summary["disputesByAgencies"].values()) == summary["disputes"]
+    assert first["instances"]["court"]["new"] > 0
+    assert second["instances"]["court"]["new"] == 0
+    assert second["figures"] == first["figures"]
+    other = _demo(tmp_path / "demo", "--seed", "8")
+    assert other.returncode == 2
+    assert "--seed 7 --scale 0.02" in other.stderr
+    assert other.stdout == ""
+
+
+def test_a_killed_demo_leaves_nobody_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "demo", "--scale", "0.02", "--port", "0", "--data", str(folder)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=_clean_environment(),
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "query page" in line:
+            break
+    busy = _demo(folder)
+    assert busy.returncode == 2
+    assert "is running" in busy.stderr
+    children = _children(process.pid)
+    assert children
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(_is_alive(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_is_alive(child) for child in children)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False

@@ -22,7 +22,7 @@ from app.summary import disputes_by_agencies, figure_json, live_disputes
 from app.wiring import Hub, open_hub
 from hub import figures
 from hub.errors import HubError, UserInputError
-from hub.settings import Settings
+from hub.settings import DEFAULT_FILE, Settings
 from sync_jobs.reconcile import ReconcileReport
 
 INSTANCE = "court"
@@ -109,20 +109,27 @@ def claimed_folder(options: DemoOptions) -> Iterator[None]:
 
 
 def demo_settings(options: DemoOptions, court: Addresses) -> Settings:
-    """A hub that knows the simulated court and nobody else."""
+    """A hub that knows the simulated court and nobody else; also written as a file for the other commands."""
+    instance = {
+        "connector": "court", "base_url": court.base_url, "app_id": court.app_id, "secret": court.secret,
+        "agency_code": "620725000000", "agency_name": "山丹县人民法院", "live_from": "2024-08-01T00:00:00",
+        "pull_every_s": _PULL_EVERY_S,
+    }  # fmt: skip
+    lines = [
+        "# of the demonstration, written anew whenever it starts; the court and its secret are simulated",
+        "[hub]", 'data_dir = "hub"', f"port = {options.port}", f"[instances.{INSTANCE}]",
+        # a JSON string or number is a TOML one
+        *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in instance.items()),
+    ]  # fmt: skip
+    settings_file(options.folder).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return _DemoSettings.model_validate(
-        {
-            "data_dir": options.folder / "hub",
-            "port": options.port,
-            "instances": {
-                INSTANCE: {
-                    "connector": "court", "base_url": court.base_url, "app_id": court.app_id,
-                    "secret": court.secret, "agency_code": "620725000000", "agency_name": "山丹县人民法院",
-                    "live_from": "2024-08-01T00:00:00", "pull_every_s": _PULL_EVERY_S,
-                }
-            },
-        }
-    )  # fmt: skip
+        {"data_dir": options.folder / "hub", "port": options.port, "instances": {INSTANCE: instance}}
+    )
+
+
+def settings_file(folder: Path) -> Path:
+    """The settings of the hub in a demonstration's folder, for ``--config``."""
+    return folder / DEFAULT_FILE
 
 
 async def run_demo(

@@ -88,7 +88,8 @@ async def _wait_until_ready(process: asyncio.subprocess.Process, partner: str) -
         return Addresses(found["baseUrl"], found["controlUrl"], found["appId"], found["secret"])
     except (TimeoutError, orjson.JSONDecodeError, KeyError) as exc:
         raise HubError(
-            f"the simulated partner {partner} did not start", hint="Its own words stand above; is the port free?"
+            f"the simulated partner {partner} did not start",
+            hint="Its own words stand above. For a demonstration a new folder (--data) helps.",
         ) from exc
 
 

@@ -71,9 +71,7 @@ async def apply_pending(
             return done
 
 
-async def _one_batch(
-    desk: Desk, source: Source, mapper: Mapper, fence: Fence, batch: int, done: Applied
-) -> int:
+async def _one_batch(desk: Desk, source: Source, mapper: Mapper, fence: Fence, batch: int, done: Applied) -> int:
     async with desk.store.write() as tx:
         await fence(tx)
         waiting = await versions.pending(tx, desk, source.instance, mapper, limit=batch)
@@ -82,9 +80,7 @@ async def _one_batch(
     return len(waiting)
 
 
-async def _one_by_one(
-    desk: Desk, source: Source, mapper: Mapper, fence: Fence, batch: int, done: Applied
-) -> int:
+async def _one_by_one(desk: Desk, source: Source, mapper: Mapper, fence: Fence, batch: int, done: Applied) -> int:
     """The slow way round a batch the database refused: every item alone, the refused ones quarantined."""
     async with desk.store.read() as connection:
         waiting = await versions.pending(connection, desk, source.instance, mapper, limit=batch)

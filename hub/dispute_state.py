@@ -79,9 +79,7 @@ def derive(records: Sequence[Any], referrals: Iterable[Any]) -> Standing:
             since = max(final.concluded_at, min(row.docketed_at for row in afterwards))
             return standing(DisputeState.EXITED, since, Outcome.DOCKETED)
         resolved = outcome is not None and outcome.resolves
-        return standing(
-            DisputeState.RESOLVED if resolved else DisputeState.UNRESOLVED, final.concluded_at, outcome
-        )
+        return standing(DisputeState.RESOLVED if resolved else DisputeState.UNRESOLVED, final.concluded_at, outcome)
     if dockets:
         return standing(DisputeState.EXITED, min(row.docketed_at for row in dockets), Outcome.DOCKETED)
     refusals = [row.rejected_at for row in told if row.rejected_at is not None]

@@ -140,9 +140,7 @@ async def _joining_edges(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, A
     return best
 
 
-def _how(
-    row: AnyRow, opening_id: str, joined: dict[str, AnyRow]
-) -> tuple[str, float, dict[str, Any]]:
+def _how(row: AnyRow, opening_id: str, joined: dict[str, AnyRow]) -> tuple[str, float, dict[str, Any]]:
     edge = joined.get(row.id)
     if row.id == opening_id or edge is None:
         return "OPENING", 1.0, {}
@@ -281,9 +279,7 @@ async def _end_empty(
             values.update(merged_into=target, state=DisputeState.MERGED.value, state_since=now)
         values.update(stream_seq=dispute.head.seq, stream_hash=dispute.head.hash)
         await tx.execute(
-            update(disputes)
-            .where(disputes.c.id == dispute.id)
-            .values(**values, version=disputes.c.version + 1)
+            update(disputes).where(disputes.c.id == dispute.id).values(**values, version=disputes.c.version + 1)
         )
 
 

@@ -64,7 +64,7 @@ _BY_SYSTEM: Mapping[str, Mapping[str, _Detail]] = {
         "tjjg": _Detail("", {"1": "达成协议", "2": "未达成协议", "3": "自行和解撤回"}),
         "bcgyy": _Detail("不成原因", _COURT_FAILURES),
         "tjxybh": _Detail("协议书编号"),
-        "org": _Detail("单位", is_unit=True),
+        "org": _Detail("移交单位", is_unit=True),
         "sldh": _Detail("受理单号"),
         "ah": _Detail("案号"),
         "caseState": _Detail(
@@ -167,8 +167,22 @@ _OPENINGS: Mapping[HandlingEventKind, str] = {
 }
 
 
-def units_named(system: str, data: Mapping[str, object]) -> list[str]:
+#: events that say where work went; in all others the unit named is the one that acted, which the event tells already
+_HAND_OVERS = frozenset(
+    {
+        HandlingEventKind.REFERRED,
+        HandlingEventKind.TRIAGED,
+        HandlingEventKind.RETURNED,
+        HandlingEventKind.EXITED,
+        HandlingEventKind.HANDED_OVER,
+    }
+)
+
+
+def units_named(kind: HandlingEventKind, system: str, data: Mapping[str, object]) -> list[str]:
     """The unit codes whose names ``event_text`` would like to know."""
+    if kind not in _HAND_OVERS:
+        return []
     return [
         value
         for name, value in data.items()
@@ -183,6 +197,8 @@ def event_text(
     opening = _OPENINGS.get(kind, kind.zh)
     parts = []
     for name, detail in {**_BY_SYSTEM.get(system, {}), **_COMMON}.items():
+        if detail.is_unit and kind not in _HAND_OVERS:
+            continue
         told = _told(detail, data.get(name), units)
         if told and told != opening and told not in parts:
             parts.append(told)

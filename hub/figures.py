@@ -162,9 +162,7 @@ def _counted(figure_id: str, start: date, end: date, region: str | None) -> Subq
     query = select(filings.c.key, filings.c.record_id, filings.c.dispute_id)
     if figure_id == K1.id:
         return query.add_columns(filings.c.is_diverted.label("hit")).subquery("counted")
-    return (
-        query.add_columns(filings.c.is_agreed.label("hit")).where(filings.c.is_diverted == 1).subquery("counted")
-    )
+    return query.add_columns(filings.c.is_agreed.label("hit")).where(filings.c.is_diverted == 1).subquery("counted")
 
 
 async def compute(

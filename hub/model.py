@@ -297,4 +297,3 @@ class Mapper(Protocol):
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """One record's facts from the newest version of each of its items, oldest first."""
         ...
-

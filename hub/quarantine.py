@@ -19,9 +19,7 @@ from hub.store.tables import inbox_items, quarantine
 from hub.versions import Version
 
 
-async def set_apart(
-    tx: AsyncConnection, desk: Desk, instance: str, refused: Sequence[Version], now: datetime
-) -> None:
+async def set_apart(tx: AsyncConnection, desk: Desk, instance: str, refused: Sequence[Version], now: datetime) -> None:
     """Quarantine these items; one that was there before counts another attempt."""
     if not refused:
         return

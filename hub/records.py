@@ -83,9 +83,7 @@ class RecordWork:
         """Whether the versions already kept must be read again to know the current facts."""
         if self.row is None:
             return False
-        return self.row.has_masked or any(
-            facts.part or hides_numbers(facts.parties) for _, _, facts in self.arrivals
-        )
+        return self.row.has_masked or any(facts.part or hides_numbers(facts.parties) for _, _, facts in self.arrivals)
 
     def tell(self, mapper: Mapper, kept: Sequence[Version], appender: Appender) -> None:
         """Turn the arrivals into events and column values, oldest version first."""
@@ -289,9 +287,10 @@ class RecordWork:
 
     def _finish(self, ordered: Sequence[tuple[str, Version, CaseFacts]], mapper: Mapper) -> None:
         """Tell hidden numbers from older versions, and leave the family alone where nothing of it changed."""
-        newest = next(
-            (known for known in reversed(ordered) if known[1].item_id == self.values.get("newest_item_id")), None
-        ) or ordered[-1]
+        newest = (
+            next((known for known in reversed(ordered) if known[1].item_id == self.values.get("newest_item_id")), None)
+            or ordered[-1]
+        )
         facts = self.family_facts or newest[2]
         has_masked = hides_numbers(facts.parties)
         if has_masked:
@@ -460,9 +459,7 @@ class Family:
             for unknown in dict.fromkeys(work.unknown_facts.unknown_codes):
                 # a code field may hold anything: keep it short, and no number of a person in it
                 code = mask_words(clean_text(unknown.code)[0])[:64]
-                rows.append(
-                    {"record_id": work.id, "table_name": unknown.table, "native_code": code, "county": county}
-                )
+                rows.append({"record_id": work.id, "table_name": unknown.table, "native_code": code, "county": county})
                 seen.add((unknown.table, code))
         if not rows:
             return
@@ -517,5 +514,3 @@ async def write_entries(tx: AsyncConnection, county: str, works: Iterable[Record
             tx, record_entries, rows, on=("record_id", "source_event_id"),
             update_columns=("kind", "event_id", "content_hash", "is_live"),
         )  # fmt: skip
-
-

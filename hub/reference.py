@@ -53,20 +53,16 @@ async def load_reference(desk: Desk, tables: CountyTables, known_agencies: Itera
         await insert_or_ignore(
             tx, agencies, agency_rows, on=("county", "code"), update_columns=("name", "kind", "level", "region_code")
         )
-        kept = set(
-            (await tx.execute(
-                select(native_codes.c.system, native_codes.c.table_name, native_codes.c.native_code)
-                .where(native_codes.c.source == "OPERATOR")
-            )).tuples()
-        )  # fmt: skip
+        operators = select(native_codes.c.system, native_codes.c.table_name, native_codes.c.native_code).where(
+            native_codes.c.source == "OPERATOR"
+        )
+        kept = {tuple(row) for row in await tx.execute(operators)}
         code_rows = [
             _code_row(desk, code, "FILE", now)
             for code in tables.native_codes
             if (code.system, code.table, code.code) not in kept
         ]
-        await insert_or_ignore(
-            tx, native_codes, code_rows, update_columns=("label", "classes", "source", "changed_at")
-        )
+        await insert_or_ignore(tx, native_codes, code_rows, update_columns=("label", "classes", "source", "changed_at"))
 
 
 def _code_row(desk: Desk, code: NativeCode, source: str, now: Any) -> dict[str, Any]:

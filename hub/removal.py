@@ -26,9 +26,7 @@ async def revive_in(tx: AsyncConnection, desk: Desk, source: Source, listed: Seq
     return await _turn(tx, desk, source, listed, gone=False)
 
 
-async def _turn(
-    tx: AsyncConnection, desk: Desk, source: Source, removals: Sequence[Removal], *, gone: bool
-) -> int:
+async def _turn(tx: AsyncConnection, desk: Desk, source: Source, removals: Sequence[Removal], *, gone: bool) -> int:
     c = case_records.c
     now = desk.clock()
     works: list[RecordWork] = []

@@ -85,5 +85,3 @@ async def _head(tx: AsyncConnection) -> tuple[int, str]:
         )
     ).first()
     return (head.sequence, head.chain_hash) if head else (0, "")
-
-

@@ -260,6 +260,8 @@ def _read(file: Path) -> dict[str, Any]:
             f"{file}: {found} is not possible here", hint="There are [hub] and [instances.<name>]."
         )
     folder = file.parent
+    # wherever a process is started, one file means one folder: another master key would open nothing
+    hub.setdefault("data_dir", str(Settings.model_fields["data_dir"].default))
     for table, paths in ((hub, _PATHS), *((one, _INSTANCE_PATHS) for one in instances.values())):
         for key in paths:
             if isinstance(table, dict) and isinstance(table.get(key), str):

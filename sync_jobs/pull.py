@@ -131,9 +131,7 @@ async def _settle_ties(
     await _apply(desk, connector, report, fence)
 
 
-async def keep_fetched(
-    desk: Desk, connector: Connector, report: RunReport, items: Sequence[Item], fence: Fence
-) -> int:
+async def keep_fetched(desk: Desk, connector: Connector, report: RunReport, items: Sequence[Item], fence: Fence) -> int:
     """Keep re-read records; each is the newest of its stamp. Returns how many versions were new."""
     if not items:
         return 0

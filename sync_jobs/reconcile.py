@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, tuple_
 
 from connectors.base import Connector, Window
 from hub.applying import Fence, apply_pending, no_fence
@@ -200,9 +200,7 @@ def _is_equal(desk: Desk, entry: DigestEntry, row: AnyRow) -> bool:
     return entry.updated_at is None or entry.updated_at == row.native_updated_at
 
 
-async def _held(
-    desk: Desk, instance: str, entries: Sequence[DigestEntry]
-) -> dict[tuple[str, str], AnyRow]:
+async def _held(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> dict[tuple[str, str], AnyRow]:
     """Our records under these keys, with the content hash of their newest version."""
     c = case_records.c
     found: dict[tuple[str, str], AnyRow] = {}
@@ -243,23 +241,24 @@ async def _find_gone(
 ) -> None:  # fmt: skip
     """What we hold and they no longer list: asked for once more, then marked."""
     c = case_records.c
-    after = ""
+    # in the order of an index that begins with the instance: no page sorts all that came before it
+    after = ("", "")
     while True:
         query = select(c.id, c.native_id, c.native_no).where(
-            c.instance == report.instance, c.deleted_at_source.is_(None), c.id > after
+            c.instance == report.instance, c.deleted_at_source.is_(None), tuple_(c.native_id, c.id) > after
         )
         if window.start is not None:
             query = query.where(c.native_updated_at >= window.start)
         if window.end is not None:
             query = query.where(c.native_updated_at <= window.end)
         async with desk.store.read() as connection:
-            rows = (await connection.execute(query.order_by(c.id).limit(BATCH))).all()
+            rows = (await connection.execute(query.order_by(c.native_id, c.id).limit(BATCH))).all()
         missing = [row for row in rows if not seen.has(row.native_id, row.native_no)]
         for row in missing:
             await _ask_again(desk, connector, wire, row, report, run, fence)
         if len(rows) < BATCH:
             return
-        after = rows[-1].id
+        after = (rows[-1].native_id, rows[-1].id)
 
 
 async def _ask_again(

@@ -65,7 +65,9 @@ class CourtHub:
 
 
 @asynccontextmanager
-async def court_hub(url: str, *, scale: float = 0.05, seed: int = 7, clock: Clock | None = None) -> AsyncIterator[CourtHub]:
+async def court_hub(
+    url: str, *, scale: float = 0.05, seed: int = 7, clock: Clock | None = None
+) -> AsyncIterator[CourtHub]:
     """A court of this scale and a hub on this database."""
     court = await start_court(CourtOptions(seed=seed, scale=scale))
     config = court_config(base_url=court.base_url, app_id=court.app_id, secret=court.secret)

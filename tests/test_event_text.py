@@ -16,7 +16,9 @@ def test_codes_become_words_and_units_become_names() -> None:
     data = {"YJDW": "620725190000", "CLJGDM": "02", "FKDBH": "F6207250000002024010100001"}
     told = event_text(Kind.REFERRED, "police", data, {"620725190000": "山丹县综治中心"})
     assert told == "移送：处理结果移交调解，移交单位 山丹县综治中心，反馈单编号 F6207250000002024010100001"
-    assert units_named("police", data) == ["620725190000"]
+    assert units_named(Kind.REFERRED, "police", data) == ["620725190000"]
+    assert units_named(Kind.ACCEPTED, "police", data) == []
+    assert event_text(Kind.ACCEPTED, "police", {"YJDW": "620725190000"}) == "受理"
     assert event_text(Kind.REFERRED, "police", {"YJDW": "620725190000"}) == "移送：移交单位 620725190000"
 
 

@@ -116,7 +116,8 @@ async def test_an_event_tells_everything_it_knows(door: Door) -> None:
     first, second = (edge["node"] for edge in (await door.data(query))["dispute"]["history"]["edges"])
     assert first == {
         "kind": "REFERRED", "occurredAt": "2024-03-01T01:01:00Z", "recordedAt": "2024-03-01T01:02:00Z",
-        "fromState": None, "toState": "TRANSFERRED", "text": "移送：单位 山丹县综治中心，方式委派", "words": "无争议",
+        "fromState": None, "toState": "TRANSFERRED", "text": "移送：移交单位 山丹县综治中心，方式委派",
+        "words": "无争议",
         "source": "court", "sequence": 7,
         "actor": {
             "code": "620725190000", "name": "山丹县综治中心", "kind": "CENTER",

@@ -1,4 +1,4 @@
-"""The database itself guards history: no UPDATE, DELETE, REPLACE or TRUNCATE on append-only tables, at the newest schema."""
+"""The database itself guards history: nothing of it is changed, deleted, replaced or truncated, at the newest schema."""
 
 from __future__ import annotations
 

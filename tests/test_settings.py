@@ -51,6 +51,7 @@ def test_paths_in_the_file_start_at_its_folder(tmp_path: Path, monkeypatch: pyte
     settings = _load(tmp_path, '[hub]\ndata_dir = "data"\n' + COURT + 'secret_file = "/etc/secret"\n')
     assert settings.data_dir == tmp_path / "conf" / "data"
     assert settings.instance("court").secret_file == Path("/etc/secret")
+    assert _load(tmp_path, "").data_dir == tmp_path / "conf" / "data"
     monkeypatch.setenv("HUB_DATA_DIR", "here")
     assert _load(tmp_path, '[hub]\ndata_dir = "data"\n').data_dir == Path("here")
 

@@ -53,7 +53,9 @@ async def _run(options: DemoOptions, once: bool, speed: float, as_json: bool) ->
         else:
             _print(summary)
         if not once:
-            await live_on(hub, court, stop, speed=speed, on_ready=lambda address: _invite(address, speed))
+            # with --json stdout holds the summary alone
+            invite = note if as_json else lambda address: _invite(address, speed, options)
+            await live_on(hub, court, stop, speed=speed, on_ready=invite)
 
     async with stop_on_signals() as stop:
         if not as_json:
@@ -96,12 +98,14 @@ def _print(summary: Summary) -> None:
     )
 
 
-def _invite(address: str, speed: float) -> None:
+def _invite(address: str, speed: float, options: DemoOptions) -> None:
     from app.cli.output import note, say
+    from app.demo import settings_file
     from schema.examples import EXAMPLES
 
     say(f"\nGraphQL and its query page: {address}/graphql")
     if speed:
         say(f"The court lives on from 2024-08-01 08:30, {speed:g} simulated minutes a second.")
     say(f"Ask again and again, and see a history grow:\n\n{EXAMPLES[0].query}")
+    say(f"Or look from another terminal: dispute-hub --config {settings_file(options.folder)} connectors list")
     note("Ctrl-C ends it; running it again goes on.")

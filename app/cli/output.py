@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from io import StringIO
 from typing import Any
 
 from hub.model import SHANGHAI
@@ -62,8 +63,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str =
         made.add_column(header, justify="right" if right else "left", overflow="fold")
     for row in rows:
         made.add_row(*(count(cell) if isinstance(cell, int) else _escape(str(cell)) for cell in row))
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, highlight=False).print(made)
+        return
     # in a pipe nobody wraps: a line is a row
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 240, highlight=False).print(made)
+    plain = StringIO()
+    Console(file=plain, width=1000, highlight=False).print(made)
+    for line in plain.getvalue().splitlines():
+        say(line.rstrip())
 
 
 def _escape(text: str) -> str:

@@ -65,6 +65,4 @@ async def lock(tx: AsyncConnection, place: _Place, lease: Lease, lasting: timede
     ).scalar_one_or_none()
     if row != lease.token:
         raise LeaseLostError(f"the lease {lease.name} went to another")
-    await tx.execute(
-        update(leases).where(leases.c.name == lease.name).values(expires_at=place.clock() + lasting)
-    )
+    await tx.execute(update(leases).where(leases.c.name == lease.name).values(expires_at=place.clock() + lasting))

@@ -42,10 +42,10 @@ class HandlingEvent(Node):
 
     @strawberry.field(description="One Chinese sentence made from codes: the same event always reads the same.")
     async def text(self, info: Info) -> str:
-        codes = units_named(self.row.system, self.row.data)
+        codes = units_named(self.kind, self.row.system, self.row.data)
         known = await info.context.loaders.agencies.load_many(codes) if codes else []
         names = {unit.code: unit.name for unit in known if unit is not None}
-        return event_text(HandlingEventKind[self.row.kind], self.row.system, self.row.data, names)
+        return event_text(self.kind, self.row.system, self.row.data, names)
 
     @strawberry.field(description="Who acted; null where the partner does not say.")
     async def actor(self, info: Info) -> Agency | None:

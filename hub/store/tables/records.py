@@ -83,6 +83,8 @@ case_records = Table(
           sqlite_where=_NUMBERED, postgresql_where=_NUMBERED),
     Index("uq_case_records_unnumbered", "instance", "native_id", "lineage", unique=True,
           sqlite_where=_UNNUMBERED, postgresql_where=_UNNUMBERED),
+    # the two unique indexes are partial: a search by native id alone needs one that is not
+    Index("ix_case_records_native_id", "instance", "native_id"),
     Index("ix_case_records_dispute_id", "dispute_id"),
     Index("ix_case_records_received_at", "received_at", "id"),
     Index("ix_case_records_unit_key", "unit_key"),

@@ -82,6 +82,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("case_records", schema=None) as batch_op:
         batch_op.create_index("ix_case_records_dispute_id", ["dispute_id"], unique=False)
+        batch_op.create_index("ix_case_records_native_id", ["instance", "native_id"], unique=False)
         batch_op.create_index("ix_case_records_native_no", ["native_no"], unique=False)
         batch_op.create_index("ix_case_records_received_at", ["received_at", "id"], unique=False)
         batch_op.create_index("ix_case_records_unit_key", ["unit_key"], unique=False)

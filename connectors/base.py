@@ -74,6 +74,46 @@ class HttpWire(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file in a partner's folder, seen whole: names beginning ``.`` or ending ``.tmp`` are never listed."""
+
+    name: str
+    size: int
+    modified_at: datetime
+
+
+class FolderWire(Protocol):
+    """A shared folder, below which every path is relative. Raises TransientError while the folder is away."""
+
+    async def list(self, folder: str) -> Sequence[FileEntry]:
+        """The files of a sub-folder by name; an absent folder is empty."""
+        ...
+
+    async def read(self, path: str) -> bytes:
+        """A file's bytes. Raises TransientError where it vanished or grew meanwhile."""
+        ...
+
+    async def write(self, path: str, content: bytes) -> None:
+        """Write a file whole: under a hidden name, flushed, then renamed; an existing one is replaced at once."""
+        ...
+
+    def note(self, kind: str, hint: str = "") -> None:
+        """As ``HttpWire.note``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A webhook whose signature was right: what to keep, and what the partner must be answered once it is kept."""
+
+    items: Sequence[Item]
+    #: the partner's own mark of this attempt: the hub refuses one it has seen within the replay window
+    nonce: str
+    reply: bytes
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of the partner's own update clock, both ends inclusive; None is open."""
 

@@ -13,17 +13,19 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import linking, quarantine, versions
 from hub.desk import Desk
 from hub.errors import BadPayloadError
 from hub.history import Appender
+from hub.inbox import LONGEST_NAME
 from hub.model import CaseFacts, Mapper, Removal, Source
 from hub.records import Family, RecordWork
 from hub.removal import remove_in
 from hub.store.tables import inbox_items
+from hub.store.turn import take_turn
 from hub.versions import Version
 
 #: items per transaction (law 9)
@@ -61,8 +63,8 @@ async def apply_pending(
         before = done.items
         try:
             taken = await _one_batch(desk, source, mapper, fence, batch, done)
-        except DBAPIError as exc:
-            if exc.connection_invalidated:
+        except _REFUSALS as exc:
+            if not _is_the_items_fault(exc):
                 raise
             taken = await _one_by_one(desk, source, mapper, fence, batch, done)
         if progress is not None:
@@ -74,31 +76,59 @@ async def apply_pending(
 async def _one_batch(desk: Desk, source: Source, mapper: Mapper, fence: Fence, batch: int, done: Applied) -> int:
     async with desk.store.write() as tx:
         await fence(tx)
+        await take_turn(tx, desk.county)
         waiting = await versions.pending(tx, desk, source.instance, mapper, limit=batch)
         part = await apply_versions(tx, desk, source, mapper, waiting)
     _add(done, part)
     return len(waiting)
 
 
+#: what the store or our own arithmetic may raise over a value no mapping should have let through
+_REFUSALS = (StatementError, ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
+#: SQLSTATE classes that blame the data: data exception, integrity, program limit (an index row too long)
+_DATA_STATES = ("22", "23", "54")
+
+
+def _is_the_items_fault(exc: Exception) -> bool:
+    """Whether setting an item apart helps: a full disk, a lost connection or a deadlock is nobody's content."""
+    if not isinstance(exc, DBAPIError):
+        return True
+    state = getattr(exc.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_DATA_STATES)
+    return not (exc.connection_invalidated or isinstance(exc, OperationalError))
+
+
 async def _one_by_one(desk: Desk, source: Source, mapper: Mapper, fence: Fence, batch: int, done: Applied) -> int:
     """The slow way round a batch the database refused: every item alone, the refused ones quarantined."""
     async with desk.store.read() as connection:
         waiting = await versions.pending(connection, desk, source.instance, mapper, limit=batch)
-    for version in waiting:
+    item_ids = [version.item_id for version in waiting]
+    del waiting
+    for item_id in item_ids:
         try:
-            async with desk.store.write() as tx:
-                await fence(tx)
-                part = await apply_versions(tx, desk, source, mapper, [version])
-        except DBAPIError as exc:
-            if exc.connection_invalidated:
+            part = await _one_item(desk, source, mapper, fence, item_id, None)
+        except _REFUSALS as exc:
+            if not _is_the_items_fault(exc):
                 raise
             # the driver's message may quote values: keep its class only
-            version.problem = BadPayloadError("STORE_REFUSED", hint=type(exc.orig).__name__)
-            async with desk.store.write() as tx:
-                await fence(tx)
-                part = await apply_versions(tx, desk, source, mapper, [version])
+            cause = exc.orig if isinstance(exc, StatementError) else exc
+            problem = BadPayloadError("STORE_REFUSED", hint=type(cause).__name__)
+            part = await _one_item(desk, source, mapper, fence, item_id, problem)
         _add(done, part)
-    return len(waiting)
+    return len(item_ids)
+
+
+async def _one_item(
+    desk: Desk, source: Source, mapper: Mapper, fence: Fence, item_id: str, problem: BadPayloadError | None
+) -> Applied:
+    async with desk.store.write() as tx:
+        await fence(tx)
+        await take_turn(tx, desk.county)
+        waiting = await versions.pending(tx, desk, source.instance, mapper, limit=1, item_ids=[item_id])
+        for version in waiting:
+            version.problem = version.problem or problem
+        return await apply_versions(tx, desk, source, mapper, waiting)
 
 
 def _add(done: Applied, part: Applied) -> None:
@@ -120,6 +150,8 @@ async def apply_versions(
     for version in waiting:
         if version.problem is None and len(version.facts) > 1:
             version.problem = BadPayloadError("SEVERAL_RECORDS", hint="One item may tell of one record only.")
+        if version.problem is None and version.facts:
+            version.problem = _unusable_name(version.facts[0])
         if version.problem is not None:
             refused.append(version)
             continue
@@ -146,13 +178,28 @@ async def apply_versions(
     await family.write(tx, touched.values())
     await appender.flush(tx)
     await _mark_applied(tx, understood, touched.values(), answered, mapper, now)
-    await quarantine.resolve(tx, [version.item_id for version, _ in understood], now)
+    await quarantine.resolve(tx, [version.item_id for version in waiting if version.problem is None], now)
     await family.note_unknown_codes(tx, touched.values())
     if removals:
         await remove_in(tx, desk, source, removals)
     await linking.relink(tx, desk, touched.keys(), appender)
     await appender.flush(tx)
     return done
+
+
+def _unusable_name(facts: CaseFacts) -> BadPayloadError | None:
+    """A name that no index takes, on either database."""
+    if not facts.native_id:
+        return BadPayloadError("NO_NATIVE_ID", field="native_id")
+    names = {
+        "native_id": (facts.native_id,), "native_no": (facts.native_no,), "lineage": (facts.lineage,),
+        "unit_key": (facts.unit_key,), "names": tuple(name.value for name in facts.names),
+        "references": tuple(reference.value for reference in facts.references),
+    }  # fmt: skip
+    for field_name, values in names.items():
+        if any(len(value) > LONGEST_NAME or "\x00" in value for value in values):
+            return BadPayloadError("UNUSABLE_NAME", field=field_name, hint=f"At most {LONGEST_NAME} characters.")
+    return None
 
 
 async def _mark_applied(

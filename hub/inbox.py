@@ -18,7 +18,7 @@ from hub.desk import Desk
 from hub.model import Item
 from hub.sealing import DataKey
 from hub.store.ids import new_id
-from hub.store.lookup import AnyRow, chunks
+from hub.store.lookup import chunks
 from hub.store.tables import data_keys, inbox_items, inbox_pages
 
 
@@ -28,6 +28,13 @@ class Kept:
 
     items: int
     new: int
+    #: native ids of known versions that share their stamp with another content: only a fetch tells the newest
+    ties: frozenset[str] = frozenset()
+
+
+#: longer names are no identity: no index takes them, and no partner means them
+LONGEST_NAME = 200
+LONGEST_KEY = 2 * LONGEST_NAME + 1
 
 
 def version_text(updated_at: datetime | None) -> str:
@@ -63,19 +70,30 @@ async def keep_page(
     arriving = _distinct(desk, items)
     known = await _known(tx, instance, {key for key, *_ in arriving})
     keys = await _data_keys(tx, desk, instance, {owner for _, _, _, owner, _ in arriving}, now)
-    fetch_rank = int(now.timestamp() * 1000) if settles_ties else 0
     page_id = new_id("pag", desk.county)
     rows: list[dict[str, Any]] = []
     confirmed: list[dict[str, Any]] = []
+    ties: set[str] = set()
     for position, (item_key, version, content_hash, owner, item) in enumerate(arriving):
-        seen = known.get(item_key, [])
-        same = [row for row in seen if row.version == version and row.content_hash == content_hash]
-        if same and (version or same[-1].id == seen[-1].id):
-            if settles_ties and same[-1].state == "APPLIED":
-                confirmed.append({"item": same[-1].id, "rank": fetch_rank})
+        seen = known.setdefault(item_key, [])
+        of_stamp = [one for one in seen if version and one.version == version]
+        highest = max((one.fetch_rank for one in of_stamp), default=0)
+        # greater than any earlier settlement of this stamp, whatever our clock did meanwhile
+        fetch_rank = max(int(now.timestamp() * 1000), highest + 1) if settles_ties else 0
+        same = [one for one in seen if one.version == version and one.content_hash == content_hash]
+        if same and (version or same[-1] is seen[-1]):
+            told = same[-1]
+            if not version or told.state not in ("APPLIED", "PENDING"):
+                continue
+            if settles_ties:
+                confirmed.append({"item": told.id, "rank": fetch_rank})
+                told.fetch_rank = fetch_rank
+            elif any(one is not told and one.fetch_rank >= told.fetch_rank for one in of_stamp):
+                ties.add(item.native_id)
             continue
         key_id, data_key = keys[owner]
         item_id = new_id("itm", desk.county)
+        seen.append(_Known(item_id, version, content_hash, "PENDING", fetch_rank))
         rows.append(
             {
                 "id": item_id,
@@ -84,8 +102,8 @@ async def keep_page(
                 "page_id": page_id,
                 "position": position,
                 "item_key": item_key,
-                "native_id": item.native_id,
-                "native_no": item.native_no,
+                "native_id": item.native_id if has_identity(item) else "",
+                "native_no": item.native_no if has_identity(item) else "",
                 "updated_at": item.updated_at,
                 "version": version,
                 "content_hash": content_hash,
@@ -109,37 +127,67 @@ async def keep_page(
     if confirmed:
         settle = update(inbox_items).where(inbox_items.c.id == bindparam("item"))
         await tx.execute(settle.values(fetch_rank=bindparam("rank"), state="PENDING"), confirmed)
-    return Kept(len(items), len(rows))
+    return Kept(len(items), len(rows), frozenset(ties))
 
 
 _Arriving = tuple[str, str, str, str, Item]
 
 
+@dataclass(slots=True)
+class _Known:
+    """A kept version, as far as a later delivery must know it."""
+
+    id: str
+    version: str
+    content_hash: str
+    state: str
+    fetch_rank: int
+
+
+def has_identity(item: Item) -> bool:
+    """Whether the item names itself in a way that can be kept and found again."""
+    return bool(item.key) and len(item.key) <= LONGEST_KEY and max(len(item.native_id), len(item.native_no)) <= (
+        LONGEST_NAME
+    )
+
+
+def kept_key(desk: Desk, item: Item) -> str:
+    """Under which key the item is kept: where it has no identity, its content stands in for its name."""
+    return item.key if has_identity(item) else f"?{desk.keys.content_hash(item.canonical)}"
+
+
 def _distinct(desk: Desk, items: Iterable[Item]) -> list[_Arriving]:
     """(item key, version, content hash, owner of the data key, item), a page's own repeats left out."""
-    found: dict[tuple[str, str, str], _Arriving] = {}
+    found: list[_Arriving] = []
+    seen: set[tuple[str, str, str]] = set()
     for item in items:
+        item_key = kept_key(desk, item)
         content_hash = desk.keys.content_hash(item.canonical)
-        # an item without identity is still kept: its content stands in for its name
-        item_key = item.key or f"?{content_hash}"
-        owner = item.native_id or f"?{content_hash}"
+        owner = item.native_id if item_key == item.key and item.native_id else f"?{content_hash}"
         version = version_text(item.updated_at)
-        found.setdefault((item_key, version, content_hash), (item_key, version, content_hash, owner, item))
-    return list(found.values())
+        name = (item_key, version, content_hash)
+        # without a version a content that comes back within the page is a delivery of its own
+        if version and name in seen:
+            continue
+        seen.add(name)
+        found.append((item_key, version, content_hash, owner, item))
+    return found
 
 
-async def _known(tx: AsyncConnection, instance: str, item_keys: set[str]) -> dict[str, list[AnyRow]]:
+async def _known(tx: AsyncConnection, instance: str, item_keys: set[str]) -> dict[str, list[_Known]]:
     """Kept versions per item, oldest delivery first."""
     c = inbox_items.c
-    known: dict[str, list[AnyRow]] = {}
+    known: dict[str, list[_Known]] = {}
     for part in chunks(item_keys):
         query = (
-            select(c.id, c.item_key, c.version, c.content_hash, c.state)
+            select(c.id, c.item_key, c.version, c.content_hash, c.state, c.fetch_rank)
             .where(c.instance == instance, c.item_key.in_(part))
             .order_by(c.id)
         )
         for row in await tx.execute(query):
-            known.setdefault(row.item_key, []).append(row)
+            known.setdefault(row.item_key, []).append(
+                _Known(row.id, row.version, row.content_hash, row.state, row.fetch_rank)
+            )
     return known
 
 

@@ -84,6 +84,8 @@ class Page:
     items: Sequence[Item]
     cursor: Cursor
     more: bool
+    #: the connector's own note of what to acknowledge to the partner once this page is committed
+    receipt: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ class HandOver:
 class Result:
     """The latest result entry of a record; of several records of one unit the greatest ``order`` counts."""
 
-    outcome: Outcome
+    #: None where the partner's code for it is unknown: it is the latest all the same
+    outcome: Outcome | None
     at: datetime
     position: int = 0
 

@@ -16,26 +16,27 @@ from hub.sealing import is_masked, mask_identity, mask_phone, mask_words
 from hub.vocabulary import PartyType
 
 
+#: what a partner hides once a matter is archived
+_HIDEABLE = ("id_no", "phone", "name", "address")
+
+
 def hides_numbers(parties: Iterable[PartyFacts]) -> bool:
-    """Whether any identifier or phone is masked by the partner."""
-    return any(is_masked(party.id_no) or is_masked(party.phone) for party in parties)
+    """Whether any identifier, phone, name or address is masked by the partner."""
+    return any(is_masked(getattr(party, field)) for party in parties for field in _HIDEABLE)
 
 
 def unmask(newest: Sequence[PartyFacts], older: Iterable[Sequence[PartyFacts]]) -> tuple[PartyFacts, ...]:
-    """``newest`` with each masked number told by the newest of the ``older`` versions (newest first) that fits it."""
+    """``newest`` with each masked value told by the newest of the ``older`` versions (newest first) that fits it."""
     versions = list(older)
     told = []
     for place, party in enumerate(newest):
-        for field in ("id_no", "phone"):
+        full: dict[str, Any] = {}
+        for field in _HIDEABLE:
             mask = getattr(party, field)
-            if not is_masked(mask):
-                continue
-            for version in versions:
-                full = _told_by(version, place, party, field, mask)
-                if full:
-                    party = replace(party, id_no=full) if field == "id_no" else replace(party, phone=full)
-                    break
-        told.append(party)
+            if is_masked(mask):
+                found = (_told_by(version, place, party, field, mask) for version in versions)
+                full[field] = next((value for value in found if value), mask)
+        told.append(replace(party, **full) if full else party)
     return tuple(told)
 
 
@@ -43,10 +44,17 @@ def _told_by(version: Sequence[PartyFacts], place: int, party: PartyFacts, field
     # the same place first: parties seldom move, and two of them may share a mask
     for other in (*version[place : place + 1], *version):
         value: str = getattr(other, field)
-        same_person = other.role == party.role and _fits(party.name, other.name)
+        same_person = other.role == party.role and all(
+            _agree(getattr(party, name), getattr(other, name)) for name in ("name", "id_no")
+        )
         if same_person and value and not is_masked(value) and _fits(mask, value):
             return value
     return ""
+
+
+def _agree(one: str, other: str) -> bool:
+    """Whether two spellings can mean the same; what is not known contradicts nothing."""
+    return not one or not other or _fits(one, other) or _fits(other, one)
 
 
 def _fits(mask: str, full: str) -> bool:
@@ -72,16 +80,17 @@ def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: P
         "type": party.type.value,
         "name": mask_words(clean_text(party.name)[0]),
         "name_plain": plain_name(mask_words(clean_text(party.name)[0])),
-        "id_type": clean_text(party.id_type)[0],
+        "id_type": mask_words(clean_text(party.id_type)[0]),
         "id_mask": "", "id_sealed": None, "id_index": None, "id_is_valid": None,
         "phone_mask": "", "phone_sealed": None, "phone_index": None,
-        "region_code": clean_text(party.region_code)[0],
+        "region_code": mask_words(clean_text(party.region_code)[0]),
         "address": mask_words(clean_text(party.address)[0]),
         "sex": party.sex.value,
         "birth_year": None,
     }  # fmt: skip
     if number and is_masked(number):
-        row["id_mask"] = clean_text(number)[0]
+        # what the partner hid with one star may still be the whole number
+        row["id_mask"] = mask_words(clean_text(number)[0])
     elif number:
         is_person = party.type is PartyType.PERSON
         born = birth_date(number) if is_person else None
@@ -91,7 +100,7 @@ def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: P
         row["id_is_valid"] = is_valid_person(number) if is_person else is_valid_organisation(number)
         row["birth_year"] = born.year if born else None
     if phone and is_masked(phone):
-        row["phone_mask"] = clean_text(phone)[0]
+        row["phone_mask"] = mask_words(clean_text(phone)[0])
     elif phone:
         row["phone_mask"] = mask_phone(clean_text(phone)[0])
         row["phone_sealed"] = _seal(desk, phone, party_id, "phone_sealed")

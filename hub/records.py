@@ -20,7 +20,7 @@ from hub.desk import Desk
 from hub.history import HUB, RETRACT, SUPERSEDE, Appender, EventDraft, StreamHead
 from hub.model import CaseFacts, Entry, Mapper, PartyFacts, Source, clean_text
 from hub.parties import hides_numbers, party_row, unmask
-from hub.sealing import DataKey, mask_words
+from hub.sealing import DataKey, mask_code, mask_words
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import (
@@ -134,9 +134,9 @@ class RecordWork:
         self._finish(ordered, mapper)
 
     def _note_tie(self, current: str, key: str) -> None:
-        # two contents under one stamp of the partner, none of them settled by a fetch
+        # two contents under one stamp of the partner, and no fetch brought this one: which is newer?
         mine, theirs = key.split("|", 2), current.split("|", 2)
-        if current and key != current and mine[0] and mine[:2] == theirs[:2] and int(mine[1]) == 0:
+        if current and key != current and mine[0] and mine[0] == theirs[0] and int(mine[1]) == 0:
             self.ties.add(self.arrivals[0][2].native_id)
 
     # events
@@ -186,7 +186,8 @@ class RecordWork:
             source=self.source.instance,
             item_id=version.item_id,
             mapping_version=mapper.mapping_version,
-            data=entry.data,
+            # append-only: not even a code field of a partner that errs brings a number of a person in here
+            data={name: mask_code(value) for name, value in entry.data.items()},
             actor_name=actor_name,
             words=words,
             words_digest=version.key.digest(f"{actor_name}\n{words}".encode()) if words or actor_name else "",
@@ -274,7 +275,7 @@ class RecordWork:
             "docketed_at": facts.docketed_at,
             "rejected_at": facts.rejected_at,
             "withdrawn_at": facts.withdrawn_at,
-            "result_outcome": facts.result.outcome.value if facts.result else None,
+            "result_outcome": facts.result.outcome.value if facts.result and facts.result.outcome else None,
             "result_at": facts.result.at if facts.result else None,
             "result_position": facts.result.position if facts.result else None,
             "newest_item_id": version.item_id,

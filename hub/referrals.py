@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
 from hub.model import HandOver, Source, clean_text
-from hub.sealing import mask_words
+from hub.sealing import mask_code, mask_words
 from hub.store.ids import new_id
 from hub.store.lookup import chunks
 from hub.store.tables import referrals
@@ -85,7 +85,7 @@ def _values(source: Source, hand_over: HandOver) -> dict[str, Any]:
         "state": hand_over.state.value,
         "outcome": hand_over.outcome.value if hand_over.outcome else None,
         "termination_reason": hand_over.termination_reason.value if hand_over.termination_reason else None,
-        "agreement_no": clean_text(hand_over.agreement_no)[0],
+        "agreement_no": mask_code(clean_text(hand_over.agreement_no)[0]),
         "undisputed_facts": mask_words(clean_text(hand_over.undisputed_facts)[0]),
         "returned_reason": mask_words(clean_text(hand_over.returned_reason)[0]),
         "sent_at": hand_over.sent_at,
@@ -94,7 +94,7 @@ def _values(source: Source, hand_over: HandOver) -> dict[str, Any]:
         "concluded_at": hand_over.concluded_at,
         "return_acked_at": hand_over.return_acked_at,
         "due_at": hand_over.due_at,
-        "partner_ref": clean_text(hand_over.partner_ref)[0],
+        "partner_ref": mask_code(clean_text(hand_over.partner_ref)[0]),
         "owes_return": owes_return(source, hand_over),
         "is_live": True,
     }

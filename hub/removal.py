@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import linking
@@ -14,26 +14,41 @@ from hub.model import Removal, Source
 from hub.records import KnownEntry, RecordWork, update_record, write_entries
 from hub.store.lookup import chunks
 from hub.store.tables import case_records, record_entries
+from hub.store.turn import take_turn
 
 
 async def remove_in(tx: AsyncConnection, desk: Desk, source: Source, removals: Sequence[Removal]) -> int:
     """Mark these records as gone at the source. Returns how many were not marked before."""
-    return await _turn(tx, desk, source, removals, gone=True)
+    return await _turn(tx, desk, source, _named(removals), gone=True)
+
+
+async def remove_record_in(tx: AsyncConnection, desk: Desk, source: Source, record_id: str) -> int:
+    """Mark exactly this record as gone. Returns 1 unless it was marked before."""
+    return await _turn(tx, desk, source, [case_records.c.id == record_id], gone=True)
 
 
 async def revive_in(tx: AsyncConnection, desk: Desk, source: Source, listed: Sequence[Removal]) -> int:
     """The partner's own list shows these again. Returns how many were marked before."""
-    return await _turn(tx, desk, source, listed, gone=False)
+    return await _turn(tx, desk, source, _named(listed), gone=False)
 
 
-async def _turn(tx: AsyncConnection, desk: Desk, source: Source, removals: Sequence[Removal], *, gone: bool) -> int:
+def _named(removals: Sequence[Removal]) -> Iterator[ColumnElement[bool]]:
+    c = case_records.c
+    for part in chunks(removals, 400):
+        yield tuple_(c.native_id, c.native_no).in_([(removal.native_id, removal.native_no) for removal in part])
+
+
+async def _turn(
+    tx: AsyncConnection, desk: Desk, source: Source, which: Iterable[ColumnElement[bool]], *, gone: bool
+) -> int:
+    await take_turn(tx, desk.county)
     c = case_records.c
     now = desk.clock()
     works: list[RecordWork] = []
-    for part in chunks(removals, 400):
+    for condition in which:
         query = select(case_records).where(
             c.instance == source.instance,
-            tuple_(c.native_id, c.native_no).in_([(removal.native_id, removal.native_no) for removal in part]),
+            condition,
             c.deleted_at_source.is_(None) if gone else c.deleted_at_source.is_not(None),
         )
         for row in await tx.execute(query):

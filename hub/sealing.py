@@ -22,14 +22,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hub.errors import ConfigurationError, HubError
+from hub.identity_numbers import is_valid_person
 
 _NONCE = 12
 _OTHER_KEY = "Is this the master key it was sealed with?"
 KEY_BYTES = 32
 
 #: identifiers and phones inside words: 18 or 15 digit identity numbers, 11-digit mobile and dashed landline numbers
-_IDENTITY = re.compile(r"(?<![0-9A-Za-z])(?:\d{17}[\dXx]|\d{15})(?![0-9A-Za-z])")
-_MOBILE = re.compile(r"(?<!\d)(?:\+?86[- ]?)?(1[3-9]\d)[- ]?(\d{4})[- ]?(\d{4})(?!\d)")
+_IDENTITY = re.compile(r"(?<!\d)(?:\d{6}[ -]?\d{8}[ -]?\d{3}[\dXx]|\d{15})(?!\d)")
+_MOBILE = re.compile(r"(?<!\d)(?:(?:\+|00)?86[- ]?|0)?(1[3-9]\d)[- ]?(\d{4})[- ]?(\d{4})(?!\d)")
 _LANDLINE = re.compile(r"(?<!\d)(0\d{2,3})[- ](\d{7,8})(?!\d)")
 _FULL_WIDTH_DIGITS = str.maketrans("０１２３４５６７８９Ｘｘ", "0123456789Xx")
 
@@ -61,6 +62,20 @@ def mask_words(words: str) -> str:
     plain = _IDENTITY.sub(lambda found: mask_identity(found.group()), plain)
     plain = _MOBILE.sub(lambda found: f"{found[1]}****{found[3]}", plain)
     return _LANDLINE.sub(lambda found: f"{found[1]}-****{found[2][-3:]}", plain)
+
+
+def mask_code(code: str) -> str:
+    """A partner's own number or code: masked only where it holds a true identity number or a mobile phone.
+
+    Receipts and agreement numbers may be as long as an identity number, and must be found again.
+    """
+
+    def person(found: re.Match[str]) -> str:
+        plain = "".join(c for c in found.group() if c not in " -")
+        return mask_identity(found.group()) if is_valid_person(plain) else found.group()
+
+    plain = _IDENTITY.sub(person, code.translate(_FULL_WIDTH_DIGITS))
+    return _MOBILE.sub(lambda found: f"{found[1]}****{found[3]}", plain)
 
 
 def is_masked(value: str) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
 from hub.errors import LeaseLostError
-from hub.store.leases import Lease, acquire, lock
+from hub.store.leases import Lease, acquire, lock, release
 from hub.store.lookup import chunks
 from hub.store.tables import public_log, unsequenced
 
@@ -29,18 +29,25 @@ BATCH = 1000
 async def sequence_all(desk: Desk, *, holder: str | None = None, batch: int = BATCH) -> int:
     """Give a sequence to everything that is committed and waits. Returns how many; 0 when another holds the lease."""
     name = holder or f"{socket.gethostname()}/{os.getpid()}"
-    lease = await acquire(desk, LEASE, name, LEASE_FOR)
-    if lease is None:
-        return 0
     total = 0
-    while True:
+    # whoever found the lease taken has gone away: what it left is ours, also what came in our last moment
+    while await _is_anything_waiting(desk):
+        lease = await acquire(desk, LEASE, name, LEASE_FOR)
+        if lease is None:
+            return total
         try:
-            given = await _one_batch(desk, lease, batch)
+            while (given := await _one_batch(desk, lease, batch)) == batch:
+                total += given
         except LeaseLostError:
             return total
         total += given
-        if given < batch:
-            return total
+        await release(desk, lease)
+    return total
+
+
+async def _is_anything_waiting(desk: Desk) -> bool:
+    async with desk.store.read() as connection:
+        return (await connection.execute(select(unsequenced.c.entry_id).limit(1))).first() is not None
 
 
 async def _one_batch(desk: Desk, lease: Lease, batch: int) -> int:

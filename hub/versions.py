@@ -41,9 +41,10 @@ class Version:
 
     def order_key(self, facts: CaseFacts) -> str:
         """Sortable text: greater is newer. Without a partner stamp the order of delivery decides."""
+        if not self.version:
+            return f"|{0:016d}||{self.item_id}"
         tie = ".".join(f"{number:010d}" for number in facts.tie_break)
-        tail = self.content_hash if self.version else self.item_id
-        return f"{self.version}|{self.fetch_rank:016d}|{tie}|{tail}"
+        return f"{self.version}|{self.fetch_rank:016d}|{tie}|{self.content_hash}"
 
 
 _COLUMNS = (

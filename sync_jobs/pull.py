@@ -111,6 +111,7 @@ async def _keep(desk: Desk, connector: Connector, report: RunReport, page: Page,
     report.pages += 1
     report.pulled += kept.items
     report.new += kept.new
+    report.ties |= kept.ties
     return kept.new
 
 

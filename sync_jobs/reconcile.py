@@ -12,18 +12,20 @@ from datetime import datetime
 from hashlib import blake2b
 
 from sqlalchemy import insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.base import Connector, Window
 from hub.applying import Fence, apply_pending, no_fence
 from hub.desk import Desk
 from hub.errors import PartnerError
-from hub.inbox import keep_page
+from hub.inbox import kept_key
 from hub.model import DigestEntry, Item, Removal
-from hub.removal import remove_in, revive_in
+from hub.removal import remove_record_in, revive_in
 from hub.sequencer import sequence_all
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, inbox_items, reconciliation_differences, reconciliations
+from hub.store.turn import take_turn
 from sync_jobs.pull import NotedWire, Progress, keep_fetched
 from sync_jobs.runs import RunReport, begin, finish, source_of, with_patience
 
@@ -120,7 +122,6 @@ async def _compare_all(
     fence: Fence, progress: Progress | None,
 ) -> None:  # fmt: skip
     seen = _Seen()
-    doubtful: list[DigestEntry] = []
     batch: list[DigestEntry] = []
     async for entry in connector.digest(wire, window):
         run.pulled += 1
@@ -129,21 +130,29 @@ async def _compare_all(
         report.expected += 1
         batch.append(entry)
         if len(batch) >= BATCH:
-            doubtful += await _compare(desk, connector, wire, batch, report, run, fence)
+            await _compare_batch(desk, connector, wire, batch, report, run, fence)
             batch = []
             if progress is not None:
                 progress(run)
-    doubtful += await _compare(desk, connector, wire, batch, report, run, fence)
-    # what was repaired is held now; what still is not stands in quarantine or stays a named difference
-    for part in chunks(doubtful, BATCH):
-        held = await _held(desk, report.instance, part)
-        quarantined = await _quarantined(desk, report.instance, part)
-        for entry in part:
-            if (entry.native_id, entry.native_no) in held:
-                report.held += 1
-            elif entry.key in quarantined:
-                report.quarantined += 1
+    await _compare_batch(desk, connector, wire, batch, report, run, fence)
     await _find_gone(desk, connector, wire, window, seen, report, run, fence)
+
+
+async def _compare_batch(
+    desk: Desk, connector: Connector, wire: NotedWire, batch: Sequence[DigestEntry], report: ReconcileReport,
+    run: RunReport, fence: Fence,
+) -> None:  # fmt: skip
+    doubtful = await _compare(desk, connector, wire, batch, report, run, fence)
+    if not doubtful:
+        return
+    # what was repaired is held now; what still is not stands in quarantine or stays a named difference
+    held = await _held(desk, report.instance, doubtful)
+    quarantined = await _quarantined(desk, report.instance, doubtful)
+    for entry in doubtful:
+        if (entry.native_id, entry.native_no) in held:
+            report.held += 1
+        elif (entry.native_id, entry.native_no) in quarantined:
+            report.quarantined += 1
 
 
 async def _compare(
@@ -213,26 +222,31 @@ async def _held(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> di
                 )
                 .join(inbox_items, inbox_items.c.id == c.newest_item_id)
                 .where(c.instance == instance, c.native_id.in_(part))
+                # two unnumbered records of one id (their lineage differs): the newest present one is the listed one
+                .order_by(c.deleted_at_source.is_(None), c.order_key)
             )  # fmt: skip
             for row in await connection.execute(query):
                 found[(row.native_id, row.native_no)] = row
     return found
 
 
-async def _quarantined(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> Collection[str]:
-    """Those item keys whose delivery stands in quarantine, set aside or waiting."""
+async def _quarantined(
+    desk: Desk, instance: str, entries: Sequence[DigestEntry]
+) -> Collection[tuple[str, str]]:
+    """Those listed keys whose delivery stands in quarantine, set aside or waiting."""
     c = inbox_items.c
-    unnamed = [entry for entry in entries if not entry.key and entry.item]
-    by_hash = {f"?{desk.keys.content_hash(entry.item.canonical)}": entry.key for entry in unnamed if entry.item}
-    names = [entry.key for entry in entries if entry.key] + list(by_hash)
-    found: set[str] = set()
+    names: dict[str, tuple[str, str]] = {}
+    for entry in entries:
+        item_key = kept_key(desk, entry.item) if entry.item is not None else entry.key
+        names[item_key] = (entry.native_id, entry.native_no)
+    found: set[tuple[str, str]] = set()
     async with desk.store.read() as connection:
         for part in chunks(names):
             query = select(c.item_key).where(
                 c.instance == instance, c.item_key.in_(part), c.state.in_(("QUARANTINED", "DISCARDED"))
             )
-            found.update((await connection.execute(query)).scalars())
-    return found | {by_hash[name] for name in found if name in by_hash}
+            found.update(names[item_key] for item_key in (await connection.execute(query)).scalars())
+    return found
 
 
 async def _find_gone(
@@ -244,7 +258,7 @@ async def _find_gone(
     # in the order of an index that begins with the instance: no page sorts all that came before it
     after = ("", "")
     while True:
-        query = select(c.id, c.native_id, c.native_no).where(
+        query = select(c.id, c.instance, c.native_id, c.native_no).where(
             c.instance == report.instance, c.deleted_at_source.is_(None), tuple_(c.native_id, c.id) > after
         )
         if window.start is not None:
@@ -253,9 +267,11 @@ async def _find_gone(
             query = query.where(c.native_updated_at <= window.end)
         async with desk.store.read() as connection:
             rows = (await connection.execute(query.order_by(c.native_id, c.id).limit(BATCH))).all()
-        missing = [row for row in rows if not seen.has(row.native_id, row.native_no)]
-        for row in missing:
-            await _ask_again(desk, connector, wire, row, report, run, fence)
+        async with desk.store.read() as connection:
+            superseded = await _superseded(connection, rows)
+        for row in rows:
+            if row.id in superseded or not seen.has(row.native_id, row.native_no):
+                await _ask_again(desk, connector, wire, row, report, run, fence)
         if len(rows) < BATCH:
             return
         after = (rows[-1].native_id, rows[-1].id)
@@ -266,20 +282,35 @@ async def _ask_again(
     fence: Fence,
 ) -> None:  # fmt: skip
     items = await with_patience(run, lambda: connector.fetch(wire, [row.native_id]))
-    if any((item.native_id, item.native_no) == (row.native_id, row.native_no) for item in items):
-        # it moved while we read the list: still there
-        await keep_fetched(desk, connector, run, items, fence)
-        await apply_pending(desk, source_of(connector), connector, fence=fence)
-        return
+    # it may have moved, or got its number, while we read the list
+    await keep_fetched(desk, connector, run, items, fence)
+    applied = await apply_pending(desk, source_of(connector), connector, fence=fence)
+    run.applied += applied.items
+    run.quarantined += applied.quarantined
+    listed = {(item.native_id, item.native_no) for item in items}
     async with desk.store.write() as tx:
         await fence(tx)
-        if items:
-            await keep_page(
-                tx, desk, instance=report.instance, run_id=run.id, origin="FETCH", items=items, settles_ties=True
-            )
-        report.removed += await remove_in(tx, desk, source_of(connector), [Removal(row.native_id, row.native_no)])
+        await take_turn(tx, desk.county)
+        now = (await tx.execute(select(case_records).where(case_records.c.id == row.id))).one()
+        if (now.native_id, now.native_no) in listed and now.id not in await _superseded(tx, [now]):
+            return
+        report.removed += await remove_record_in(tx, desk, source_of(connector), row.id)
     report.differences.append(Difference(row.native_id, row.native_no, GONE, REMOVED))
-    await apply_pending(desk, source_of(connector), connector, fence=fence)
+
+
+async def _superseded(connection: AsyncConnection, rows: Sequence[AnyRow]) -> Collection[str]:
+    """Of these records the unnumbered ones beside a newer one of their id: a list shows one row under that key."""
+    older, newer = case_records.alias("older"), case_records.alias("newer")
+    found: set[str] = set()
+    for part in chunks(row.id for row in rows if not row.native_no):
+        query = (
+            select(older.c.id)
+            .join(newer, (newer.c.instance == older.c.instance) & (newer.c.native_id == older.c.native_id))
+            .where(older.c.id.in_(part), newer.c.native_no == "", newer.c.id != older.c.id)
+            .where(newer.c.deleted_at_source.is_(None), newer.c.order_key > older.c.order_key)
+        )
+        found.update((await connection.execute(query)).scalars())
+    return found
 
 
 async def _note(desk: Desk, report: ReconcileReport, window: Window) -> None:

@@ -168,11 +168,11 @@ def hand_overs_of(log: Log, centre_code: str, court_code: str, default_mode: Ref
 
 
 def result_of(log: Log) -> Result | None:
-    """The latest result line of all, by time and then place; None where there is none or its code is unknown."""
+    """The latest result line of all, by time and then place, also where its code is unknown."""
     latest = max((line for line in log.lines if line.is_result), key=lambda line: line.order, default=None)
-    if latest is None or latest.ending is None:
+    if latest is None:
         return None
-    return Result(latest.ending.outcome, latest.at, latest.position)
+    return Result(latest.ending.outcome if latest.ending else None, latest.at, latest.position)
 
 
 def answers_of(log: Log) -> Iterator[Answer]:

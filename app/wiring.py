@@ -16,10 +16,10 @@ from hub import reference
 from hub.desk import Desk, utc_now
 from hub.errors import ConfigurationError, UserInputError
 from hub.reference import KnownAgency
-from hub.sealing import KeyRing, load_or_create_master_key
 from hub.settings import Settings
 from hub.store import migrate
 from hub.store.engine import Store, open_store
+from hub.store_identity import open_keys
 from hub.vocabulary import AgencyKind, CountyTables, county_tables
 from sync_jobs.http import AiohttpWire, WireOptions, open_http_wire
 from sync_jobs.lease import FencedStore
@@ -140,9 +140,9 @@ async def open_hub(
         await migrate.upgrade_to_head(settings.store_url)
     else:
         await require_migrated(settings)
-    keys = KeyRing(load_or_create_master_key(settings.key_file))
     store = open_store(settings.store_url)
     try:
+        keys = await open_keys(store, settings.key_file, settings.county)
         hub = Hub(settings, Desk(store, keys, settings.county, clock), shipped_tables(settings))
         await hub.reload_codes()
         yield hub

@@ -6,7 +6,7 @@ earliest-received opening record; a merged code still answers; a split gives the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
 from hub.dispute_state import Standing, derive
-from hub.history import Appender, EventDraft, StreamHead
+from hub.history import ASSERT, RETRACT, SUPERSEDE, Appender, EventDraft, StreamHead
 from hub.model import SHANGHAI
+from hub.oddities import conflicting_results
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
-from hub.store.tables import case_records, code_counters, disputes, record_links, referrals
+from hub.store.tables import case_records, code_counters, disputes, handling_events, record_links, referrals
 from hub.vocabulary import DisputeState, HandlingEventKind
 
 #: what a dispute derives from of each record; its words are read only when they are needed
@@ -33,6 +34,10 @@ _RECORD = (
     case_records.c.opens_dispute, case_records.c.dispute_id, case_records.c.deleted_at_source,
     case_records.c.link_method, case_records.c.link_confidence, case_records.c.link_evidence,
 )  # fmt: skip
+
+
+#: the standing entry in a dispute's own stream
+CONFLICT = "hub:conflicting-results"
 
 
 @dataclass(slots=True)
@@ -89,6 +94,13 @@ async def settle(tx: AsyncConnection, desk: Desk, components: Sequence[Collectio
             placed[row.id] = (dispute.id, method, confidence, evidence)
     await _number(tx, desk, [dispute for dispute, _ in settled if not dispute.code], settled)
     _tell_joins(appender, now, settled, known)
+    conflicts = {
+        dispute.id: conflicting_results(
+            referral for row in members if row.deleted_at_source is None for referral in handed.get(row.id, ())
+        )
+        for dispute, members in settled
+    }
+    await _tell_conflicts(tx, appender, now, known, conflicts)
     await _end_empty(tx, records, placed, known, used, appender, now)
     await _write(tx, desk, [dispute for dispute, _ in settled])
     await _place(tx, records, placed)
@@ -244,6 +256,35 @@ def _tell_joins(
             if row.dispute_id in known:
                 data = {"record": row.id, "to": dispute.id}
                 _act(appender, known[row.dispute_id], HandlingEventKind.UNLINKED, now, row.id, data)
+
+
+async def _tell_conflicts(
+    tx: AsyncConnection, appender: Appender, now: datetime, known: dict[str, _Dispute],
+    conflicts: Mapping[str, tuple[str, ...]],
+) -> None:  # fmt: skip
+    """Contradicting results stand in the dispute's own stream for as long as the facts contradict (law 3)."""
+    c = handling_events.c
+    told: dict[str, AnyRow] = {}
+    for part in chunks(dispute.id for dispute in known.values() if dispute.row is not None and dispute.row.stream_seq):
+        query = select(c.dispute_id, c.id, c.operation, c.data).where(
+            c.dispute_id.in_(part), c.kind == HandlingEventKind.CONFLICTING_RESULTS.value
+        )
+        told.update({row.dispute_id: row for row in await tx.execute(query.order_by(c.stream_seq))})
+    for dispute in known.values():
+        found = list(conflicts.get(dispute.id, ()))
+        last = told.get(dispute.id)
+        stands = last is not None and last.operation != RETRACT
+        if not (found or stands) or (stands and last is not None and last.data.get("referrals") == found):
+            continue
+        appender.add(
+            dispute.head,
+            EventDraft(
+                dispute_id=dispute.id, kind=HandlingEventKind.CONFLICTING_RESULTS, occurred_at=now,
+                source_event_id=CONFLICT, previous_id=last.id if last is not None else None,
+                operation=(SUPERSEDE if stands else ASSERT) if found else RETRACT,
+                data={"referrals": found} if found else {},
+            ),
+        )  # fmt: skip
 
 
 def _act(

@@ -6,7 +6,8 @@
     │   ├── AuthError             credentials refused: the operator must act, no retry
     │   ├── TransientError        try again later (``retry_after`` seconds, where the partner says so)
     │   ├── RejectedError         the partner refused this on business grounds: a person must decide
-    │   └── BadPayloadError       one item cannot be read or mapped: it is quarantined alone
+    │   ├── BadPayloadError       one item cannot be read or mapped: it is quarantined alone
+    │   └── OrphanError           an item whose record's opening part has not come yet: it is parked
     ├── LeaseLostError            another worker took this job over; stop without writing
     ├── ConflictError             somebody else changed it first
     ├── NotFoundError             no such thing, or not visible
@@ -71,6 +72,10 @@ class BadPayloadError(PartnerError):
         super().__init__(f"{code}{f' ({field})' if field else ''}", hint=hint)
         self.code = code
         self.field = field
+
+
+class OrphanError(PartnerError):
+    """Parts of a record arrived before the part that opens it. Nothing is wrong: they wait for it."""
 
 
 class LeaseLostError(HubError):

@@ -61,6 +61,7 @@ _COMMON: Mapping[str, _Detail] = {
 #: names of one partner's wire, under the record's system
 _BY_SYSTEM: Mapping[str, Mapping[str, _Detail]] = {
     "court": {
+        "acceptType": _Detail("", {"998": "网上提交"}),
         "tjjg": _Detail("", {"1": "达成协议", "2": "未达成协议", "3": "自行和解撤回"}),
         "bcgyy": _Detail("不成原因", _COURT_FAILURES),
         "tjxybh": _Detail("协议书编号"),

@@ -8,12 +8,12 @@ evidence and are revoked with it, unless a person decided them. A reference whos
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import disputes
@@ -25,6 +25,9 @@ from hub.store.tables import case_records, link_decisions, record_links, record_
 from hub.vocabulary import Classification, LinkKind
 
 RULE_1 = "rule:1"
+#: so many records of one name are still linked each to each
+CROWD = 20
+_NAMED = (record_references.c.scheme == record_names.c.scheme) & (record_references.c.value == record_names.c.value)
 ACCEPTED, SUGGESTED, REVOKED = "ACCEPTED", "SUGGESTED", "REVOKED"
 
 
@@ -46,28 +49,52 @@ async def relink(tx: AsyncConnection, desk: Desk, record_ids: Collection[str], a
     """Bring the edges of these records, and every dispute they reach, in line with the current facts."""
     if not record_ids:
         return
-    wanted = await _structured_edges(tx, record_ids)
-    loosened = await _decide(tx, desk, record_ids, wanted, appender)
-    components = await _components(tx, {*record_ids, *loosened})
+    reached: set[str] = set()
+    waiting = set(record_ids)
+    while waiting:
+        reached |= waiting
+        known = await _edges_of(tx, waiting)
+        wanted = await _structured_edges(tx, waiting, known)
+        # who lost an edge may have been held by it alone, where others still name it
+        waiting = await _decide(tx, desk, known, wanted, appender) - reached
+    components = await _components(tx, reached)
     await disputes.settle(tx, desk, components, appender)
 
 
-async def _structured_edges(tx: AsyncConnection, record_ids: Collection[str]) -> dict[tuple[str, str, str], Edge]:
+async def _structured_edges(
+    tx: AsyncConnection, record_ids: Collection[str], known: Mapping[tuple[str, str, str], AnyRow]
+) -> dict[tuple[str, str, str], Edge]:
     """Every edge of rule 1 that touches these records: their references, and references to their names."""
     names, references = record_names.c, record_references.c
     found: set[Edge] = set()
-    join = (references.scheme == names.scheme) & (references.value == names.value)
+
+    def add(one: str, other: str, kind: LinkKind, scheme: str) -> None:
+        # RELATED has no direction: one edge, whoever names whom
+        ends = (min(one, other), max(one, other)) if kind is LinkKind.RELATED else (one, other)
+        found.add(Edge(*ends, kind, scheme))
+
+    any_crowd = False
+    query = select(references.record_id, names.record_id.label("target"), references.kind, references.scheme)
+    query = query.join_from(record_references, record_names, _NAMED).where(references.record_id != names.record_id)
     for part in chunks(record_ids):
-        query = select(references.record_id, names.record_id.label("target"), references.kind, references.scheme)
-        query = query.join_from(record_references, record_names, join).where(references.record_id != names.record_id)
+        crowds = await _crowds(tx, part)
+        any_crowd = any_crowd or bool(crowds)
         for side in (references.record_id, names.record_id):
-            for row in await tx.execute(query.where(side.in_(part))):
-                kind = LinkKind(row.kind)
-                ends = (row.record_id, row.target)
-                if kind is LinkKind.RELATED:
-                    # it has no direction: one edge, whoever names whom
-                    ends = (min(ends), max(ends))
-                found.add(Edge(*ends, kind, row.scheme))
+            own = query.where(side.in_(part))
+            if crowds:
+                of_crowd = tuple_(references.scheme, references.value).in_(list(crowds))
+                own = own.where(~(of_crowd & (references.kind == LinkKind.RELATED.value)))
+            for row in await tx.execute(own):
+                add(row.record_id, row.target, LinkKind(row.kind), row.scheme)
+        for (scheme, value), first in crowds.items():
+            for column, of in ((names, true()), (references, references.kind == LinkKind.RELATED.value)):
+                members = select(column.record_id).where(
+                    column.record_id.in_(part), column.scheme == scheme, column.value == value, of
+                )
+                for member in (await tx.execute(members)).scalars():
+                    add(member, first[0] if member != first[0] else first[1], LinkKind.RELATED, scheme)
+    if any_crowd:
+        found |= await _still_true(tx, known, found)
     continued = {edge.pair for edge in found if edge.kind is not LinkKind.RELATED}
     edges: dict[tuple[str, str, str], Edge] = {}
     for edge in sorted(found, key=lambda known: (known.from_id, known.to_id, known.kind.value, known.scheme)):
@@ -77,12 +104,64 @@ async def _structured_edges(tx: AsyncConnection, record_ids: Collection[str]) ->
     return edges
 
 
+async def _still_true(
+    tx: AsyncConnection, known: Mapping[tuple[str, str, str], AnyRow], found: Collection[Edge]
+) -> set[Edge]:
+    """Edges of a crowd that were made towards another first one, and whose evidence stands."""
+    made = {edge.pair for edge in found}
+    ends = [
+        (one, other)
+        for (one, other, kind), row in known.items()
+        if kind == LinkKind.RELATED.value and row.state != REVOKED and frozenset((one, other)) not in made
+    ]
+    names, references = record_names.c, record_references.c
+    query = (
+        select(references.record_id, names.record_id.label("target"), references.scheme)
+        .join_from(record_references, record_names, _NAMED)
+        .where(references.kind == LinkKind.RELATED.value)
+    )
+    still: set[Edge] = set()
+    for part in chunks([*ends, *((other, one) for one, other in ends)], 400):
+        for row in await tx.execute(query.where(tuple_(references.record_id, names.record_id).in_(part))):
+            one, other = sorted((row.record_id, row.target))
+            still.add(Edge(one, other, LinkKind.RELATED, row.scheme))
+    return still
+
+
+async def _crowds(tx: AsyncConnection, record_ids: Collection[str]) -> dict[tuple[str, str], Sequence[str]]:
+    """Names that more than ``CROWD`` records share and relate to each other by, with the first two of them.
+
+    Of so many each is tied to the first instead of to all others: they are one component all the same.
+    """
+    names, references = record_names.c, record_references.c
+    shared = record_names.alias("shared")
+    own = select(names.scheme, names.value).where(names.record_id.in_(record_ids)).distinct().subquery("own")
+    query = (
+        select(shared.c.scheme, shared.c.value)
+        .join_from(own, shared, (shared.c.value == own.c.value) & (shared.c.scheme == own.c.scheme))
+        .group_by(shared.c.scheme, shared.c.value)
+        .having(func.count() > CROWD)
+    )
+    found: dict[tuple[str, str], Sequence[str]] = {}
+    for scheme, value in (await tx.execute(query)).all():
+        members = (
+            select(names.record_id)
+            .join_from(record_names, record_references, _NAMED & (references.record_id == names.record_id))
+            .where(names.scheme == scheme, names.value == value, references.kind == LinkKind.RELATED.value)
+            .order_by(names.record_id)
+            .limit(2)
+        )
+        first = (await tx.execute(members)).scalars().all()
+        if len(first) == 2:
+            found[(scheme, value)] = first
+    return found
+
+
 async def _decide(
-    tx: AsyncConnection, desk: Desk, record_ids: Collection[str],
+    tx: AsyncConnection, desk: Desk, known: dict[tuple[str, str, str], AnyRow],
     wanted: dict[tuple[str, str, str], Edge], appender: Appender,
 ) -> set[str]:  # fmt: skip
-    """Write what changed among the automatic edges; returns the records that lost one."""
-    known = await _edges_of(tx, record_ids)
+    """Write what changed among the automatic edges; returns the records that lost one. Uses ``known`` up."""
     restricted = await _restricted(tx, {end for edge in wanted.values() for end in (edge.from_id, edge.to_id)})
     now = desk.clock()
     fresh: list[dict[str, Any]] = []

@@ -15,7 +15,6 @@ from hub.model import PartyFacts, clean_text, plain_name
 from hub.sealing import is_masked, mask_identity, mask_phone, mask_words
 from hub.vocabulary import PartyType
 
-
 #: what a partner hides once a matter is archived
 _HIDEABLE = ("id_no", "phone", "name", "address")
 

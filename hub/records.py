@@ -19,6 +19,7 @@ from hub import referrals as referral_rows
 from hub.desk import Desk
 from hub.history import HUB, RETRACT, SUPERSEDE, Appender, EventDraft, StreamHead
 from hub.model import CaseFacts, Entry, Mapper, PartyFacts, Source, clean_text
+from hub.oddities import anomalies
 from hub.parties import hides_numbers, party_row, unmask
 from hub.sealing import DataKey, mask_code, mask_words
 from hub.store.ids import new_id
@@ -40,6 +41,7 @@ from hub.vocabulary import HandlingEventKind
 #: entries of the hub's own in a record's stream: no version of the partner's ever takes them back
 NUMBERED = "hub:numbered"
 REMOVED = "hub:removed"
+ANOMALY = "hub:anomaly:"
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class RecordWork:
     values: dict[str, Any] = field(default_factory=dict)
     #: the facts whose parties, names, references and referrals are to be written; None: they stand as they are
     family_facts: CaseFacts | None = None
+    #: the newest facts, where they arrived just now
+    family_told: CaseFacts | None = None
     unknown_facts: CaseFacts | None = None
 
     @property
@@ -107,6 +111,8 @@ class RecordWork:
                     self._tell_late(facts, version, mapper, appender)
             if self.values or (self.row is not None and self.row.has_masked):
                 self._finish(ordered, mapper)
+        if self.family_told is not None:
+            self._note_anomalies(self.family_told, appender)
         if self.is_numbered_now:
             self._number(appender, arriving[-1][1])
         self.values.setdefault("opens_dispute", self.row.opens_dispute if self.row is not None else False)
@@ -216,6 +222,32 @@ class RecordWork:
         self._own_act(appender, HandlingEventKind.NUMBERED, NUMBERED, version.item_id)
         self.values["native_no"] = self.native_no
 
+    def _note_anomalies(self, facts: CaseFacts, appender: Appender) -> None:
+        """Impossible sequences appear and vanish with the facts that make them."""
+        found = {f"{ANOMALY}{rule}": entry for rule, entry in anomalies(facts.entries).items()}
+        for source_event_id, entry in found.items():
+            known = self.entries.get(source_event_id)
+            about = f"{entry.source_event_id}@{entry.occurred_at.timestamp()}"
+            if known is not None and known.is_live and known.content_hash == about:
+                continue
+            draft = EventDraft(
+                record_id=self.id, kind=HandlingEventKind.ANOMALY, occurred_at=entry.occurred_at,
+                position=entry.position, source_event_id=source_event_id, source=HUB,
+                operation=SUPERSEDE if known is not None and known.is_live else "ASSERT",
+                previous_id=known.event_id if known else None,
+                data={"rule": source_event_id.removeprefix(ANOMALY), "entry": entry.source_event_id},
+            )  # fmt: skip
+            event_id = appender.add(self.head, draft)
+            self.entries[source_event_id] = KnownEntry(event_id, draft.kind.value, about, True, True)
+        for source_event_id, known in list(self.entries.items()):
+            if known.is_live and source_event_id.startswith(ANOMALY) and source_event_id not in found:
+                draft = EventDraft(
+                    record_id=self.id, kind=HandlingEventKind.ANOMALY, occurred_at=self.now,
+                    source_event_id=source_event_id, operation=RETRACT, previous_id=known.event_id,
+                )  # fmt: skip
+                event_id = appender.add(self.head, draft)
+                self.entries[source_event_id] = KnownEntry(event_id, known.kind, known.content_hash, False, True)
+
     def _own_act(
         self, appender: Appender, kind: HandlingEventKind, source_event_id: str, item_id: str | None = None
     ) -> None:
@@ -284,6 +316,7 @@ class RecordWork:
             "opens_dispute": facts.opens_dispute or (self.row is not None and self.row.opens_dispute),
         }
         self.unknown_facts = facts
+        self.family_told = facts
         self.family_facts = facts
 
     def _finish(self, ordered: Sequence[tuple[str, Version, CaseFacts]], mapper: Mapper) -> None:

@@ -1,6 +1,6 @@
 """What must not be read from the disk is sealed here: fields, raw items, and the keyed hashes that find and compare.
 
-From one master key (32 bytes) four purposes get keys of their own by HKDF. A *field* is sealed with AES-256-GCM bound
+From one master key (32 bytes) each purpose gets a key of its own by HKDF. A *field* is sealed with AES-256-GCM bound
 to its table, row and column, so that a sealed value copied elsewhere does not open. A record's raw items are sealed
 under a data key of that record, which is stored wrapped: destroy the wrapped key and no copy can be read again.
 Identifiers and phones are found through a keyed blind index and shown through a mask.
@@ -128,6 +128,8 @@ class KeyRing:
         self._wrap = AESGCM(self._derive(master_key, b"wrap"))
         self._index_key = self._derive(master_key, b"index")
         self._hash_key = self._derive(master_key, b"content")
+        #: tells two master keys apart, and nothing about either
+        self.fingerprint = self._derive(master_key, b"fingerprint")[:8].hex()
 
     @staticmethod
     def _derive(master_key: bytes, purpose: bytes) -> bytes:

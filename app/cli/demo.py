@@ -21,7 +21,7 @@ def demo(
     data: Annotated[Path, typer.Option(help="Folder of the demonstration; running again goes on with it.")] = Path(
         "data/demo"
     ),
-    speed: Annotated[float, typer.Option(min=0, help="Simulated minutes a second, once it lives on; 0 stops.")] = 10,
+    speed: Annotated[float, typer.Option(min=0, help="Simulated minutes a second, once it lives on; 0 stops.")] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Set up a hub beside a simulated court, pull seven months of records, show what they come to.

@@ -272,6 +272,8 @@ def _unknown_codes(line: Line) -> Iterator[UnknownCode]:
 def _codes_and_numbers(line: Line) -> dict[str, str]:
     """What of the line may stand in append-only history: nothing that could be a citizen's words."""
     kept = {
+        # beside the filing itself: otherwise the two would read alike
+        "acceptType": line.type if line.type == codes.SUBMITTED else "",
         "caseState": line.case_state if line.case_state in codes.STAGES else "",
         "org": _unit(line.org),
         "mode": line.mode if line.mode in codes.MODES else "",

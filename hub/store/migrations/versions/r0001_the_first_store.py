@@ -363,6 +363,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_regions_parent_code", ["parent_code"], unique=False)
 
     op.create_table(
+        "store_identity",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_store_identity")),
+    )
+    op.create_table(
         "sync_runs",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("county", sa.Text(), nullable=False),

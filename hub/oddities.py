@@ -1,0 +1,55 @@
+"""What current facts say against themselves: impossible sequences of one record, results that contradict each other.
+
+Pure functions of the facts as they stand: what they find appears with its facts and vanishes with them (law 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from typing import Any
+
+from hub.model import Entry
+from hub.referrals import CONCLUDED_STATES
+from hub.vocabulary import HandlingEventKind, Outcome, ReferralState
+
+_RESULTS = frozenset({HandlingEventKind.RESULT_RECORDED, HandlingEventKind.RESULT_CORRECTED})
+
+
+def anomalies(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+    """The rules a record's course breaks, each with the first entry that breaks it."""
+    course = sorted(entries, key=lambda entry: (entry.occurred_at, entry.position, entry.kind.rank))
+    registered = min(
+        (entry.occurred_at for entry in course if entry.kind is HandlingEventKind.REGISTERED), default=None
+    )
+    found: dict[str, Entry] = {}
+    seen: set[HandlingEventKind] = set()
+    for entry in course:
+        if registered is not None and entry.occurred_at < registered:
+            found.setdefault("BEFORE_REGISTRATION", entry)
+        if entry.kind in _RESULTS and HandlingEventKind.REFERRED not in seen:
+            found.setdefault("RESULT_WITHOUT_REFERRAL", entry)
+        if entry.kind is HandlingEventKind.RESULT_CORRECTED and not seen & _RESULTS:
+            found.setdefault("CORRECTION_WITHOUT_RESULT", entry)
+        seen.add(entry.kind)
+    return found
+
+
+def conflicting_results(referrals: Iterable[Any]) -> tuple[str, ...]:
+    """Ids of referrals that overlap in time and end differently, in their order; empty where none do."""
+    ended = [
+        row for row in referrals
+        if row.outcome and row.concluded_at is not None and ReferralState(row.state) in CONCLUDED_STATES
+    ]  # fmt: skip
+    found: set[str] = set()
+    for one, other in combinations(ended, 2):
+        is_side_by_side = one.sent_at < other.concluded_at and other.sent_at < one.concluded_at
+        if is_side_by_side and _ending(one) is not _ending(other):
+            found |= {one.id, other.id}
+    return tuple(sorted(found))
+
+
+def _ending(referral: Any) -> Outcome:
+    outcome = Outcome(referral.outcome)
+    # a performed agreement is an agreement
+    return Outcome.AGREED if outcome is Outcome.PERFORMED else outcome

@@ -271,6 +271,8 @@ async def _tell_conflicts(
         )
         told.update({row.dispute_id: row for row in await tx.execute(query.order_by(c.stream_seq))})
     for dispute in known.values():
+        if dispute.id not in conflicts and not dispute.was_live:
+            continue
         found = list(conflicts.get(dispute.id, ()))
         last = told.get(dispute.id)
         stands = last is not None and last.operation != RETRACT

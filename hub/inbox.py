@@ -146,8 +146,10 @@ class _Known:
 
 def has_identity(item: Item) -> bool:
     """Whether the item names itself in a way that can be kept and found again."""
-    return bool(item.key) and len(item.key) <= LONGEST_KEY and max(len(item.native_id), len(item.native_no)) <= (
-        LONGEST_NAME
+    return (
+        bool(item.key)
+        and len(item.key) <= LONGEST_KEY
+        and max(len(item.native_id), len(item.native_no)) <= (LONGEST_NAME)
     )
 
 

@@ -368,14 +368,27 @@ class NativeCode:
     classes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignClass:
+    """A class of another list in use, and the category of ours it maps to (its own code or a top class)."""
+
+    code: str
+    zh: str
+    category: str
+
+
 @dataclass(frozen=True)
 class CountyTables:
-    """A county's data: its regions, its partners' native codes, and the nation-wide category table."""
+    """A county's data: its regions, its partners' native codes, and the nation-wide category tables."""
 
     county: str
     regions: Mapping[str, Region]
     native_codes: tuple[NativeCode, ...]
     categories: Mapping[str, Category]
+    #: the older list of 24 classes
+    classes_24: tuple[ForeignClass, ...]
+    #: the 19 types of people's mediation; they have no numbers in common, so the name is the code
+    mediation_types: tuple[ForeignClass, ...]
 
     @cached_property
     def _by_native(self) -> Mapping[tuple[str, str, str], NativeCode]:
@@ -437,4 +450,12 @@ def county_tables(county: str = "620725", folder: Path | None = None) -> CountyT
         row["code"]: Category(row["code"], row["parent"], row["zh"], row["en_proposed"])
         for row in _rows(data / "dispute_category_17.csv")
     }
-    return CountyTables(county, MappingProxyType(regions), native_codes, MappingProxyType(categories))
+    classes_24 = tuple(
+        ForeignClass(row["code"], row["zh"], row["map_to_17"]) for row in _rows(data / "dispute_category_24.csv")
+    )
+    mediation_types = tuple(
+        ForeignClass(row["zh"], row["zh"], row["map_to_17"]) for row in _rows(data / "people_mediation_types.csv")
+    )
+    return CountyTables(
+        county, MappingProxyType(regions), native_codes, MappingProxyType(categories), classes_24, mediation_types
+    )

@@ -9,9 +9,9 @@ from hub.vocabulary import ENUMERATIONS, UNKNOWN, CountyTables
 from schema.enums import Locale
 from schema.types.reference import Vocabulary, VocabularyEntry
 
-#: the one vocabulary that is a table, not an enumeration
-CATEGORY = "Category"
-NAMES = (*ENUMERATIONS, CATEGORY)
+#: the vocabularies that are tables, not enumerations
+CATEGORY, CATEGORY_24, MEDIATION_TYPE = "Category", "Category24", "MediationType"
+NAMES = (*ENUMERATIONS, CATEGORY, CATEGORY_24, MEDIATION_TYPE)
 
 
 def vocabularies_of(tables: CountyTables, names: Iterable[str] | None, locale: Locale) -> list[Vocabulary]:
@@ -27,6 +27,9 @@ def _entries(tables: CountyTables, name: str, locale: Locale) -> Sequence[Vocabu
     if name == CATEGORY:
         rows = [(entry.code, entry.zh, entry.en, entry.parent) for entry in tables.categories.values()]
         rows.append((UNKNOWN, "未知", "Unknown", ""))
+    elif name in (CATEGORY_24, MEDIATION_TYPE):
+        foreign = tables.classes_24 if name == CATEGORY_24 else tables.mediation_types
+        rows = [(entry.code, entry.zh, "", entry.category) for entry in foreign]
     else:
         rows = [(term.value, term.zh, term.en, "") for term in ENUMERATIONS[name]]
     return [

@@ -29,6 +29,7 @@ from hub.store.tables import (
     parties,
     quarantine,
     record_links,
+    referrals,
     unsequenced,
 )
 
@@ -479,9 +480,11 @@ async def _random_graph(url: str, seed: int) -> None:
                     named = (one["originalCaseNo"] or "").replace("（", "(").replace("）", ")")
                     told[number] = {**one, "originalCaseNo": named}
             rows = await _all(
-                desk, select(case_records.c.native_id, case_records.c.dispute_id, disputes.c.code, disputes.c.merged_into,
-                             disputes.c.is_live, disputes.c.registered_at, disputes.c.record_count)
-                .outerjoin(disputes, disputes.c.id == case_records.c.dispute_id))  # fmt: skip
+                desk,
+                select(case_records.c.native_id, case_records.c.dispute_id, disputes.c.code).outerjoin(
+                    disputes, disputes.c.id == case_records.c.dispute_id
+                ),
+            )
             held = {int(one.native_id[1:]): one for one in rows}
             assert held.keys() == told.keys()
             components = _components(told)

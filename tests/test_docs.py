@@ -15,7 +15,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import asyncpg
 import pytest
 import typer
 from sqlalchemy import text
@@ -30,7 +29,7 @@ from connectors.sandbox.faults import MODES
 from hub.figures import DEFINITIONS, percent
 from hub.model import CaseFacts, Item
 from hub.settings import InstanceSettings, Settings, load_settings
-from hub.store.engine import open_store
+from hub.store.engine import Store, open_store
 from hub.store.tables import APPEND_ONLY, metadata
 from hub.vocabulary import ENUMERATIONS, county_tables
 from schema.build import build, executable, new_context
@@ -341,11 +340,10 @@ def on_postgresql(_postgresql: PostgresDatabases) -> Iterator[Database]:
 async def test_the_documented_role_works_and_cannot_rewrite_history(on_postgresql: Database) -> None:
     owner = make_url(on_postgresql.url)
     role = f"{owner.database}_app"
-    grants = marked(OPERATOR, "application role").replace("hub_app", role)
-    direct = await asyncpg.connect(owner.set(drivername="postgresql").render_as_string(hide_password=False))
+    grants = marked(OPERATOR, "application role").replace("hub_app", role).split(";")
+    store = open_store(on_postgresql.url)
     try:
-        await direct.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'app-secret'")
-        await direct.execute(grants)
+        await run(store, f"CREATE ROLE {role} LOGIN PASSWORD 'app-secret'", *filter(str.strip, grants))
         url = owner.set(username=role, password="app-secret").render_as_string(hide_password=False)
         async with court_hub(url, scale=0.01) as hub:
             assert (await hub.pull()).error is None
@@ -357,15 +355,18 @@ async def test_the_documented_role_works_and_cannot_rewrite_history(on_postgresq
             for table in (one.name for one in APPEND_ONLY):
                 for statement in (f"UPDATE {table} SET county = county", f"DELETE FROM {table}", f"TRUNCATE {table}"):
                     with pytest.raises(DBAPIError, match="permission denied"):
-                        async with hub.desk.store.write() as tx:
-                            await tx.execute(text(statement))
+                        await run(hub.desk.store, statement)
             with pytest.raises(DBAPIError, match="must be owner"):
-                async with hub.desk.store.write() as tx:
-                    await tx.execute(text("DROP TRIGGER handling_events_no_change ON handling_events"))
+                await run(hub.desk.store, "DROP TRIGGER handling_events_no_change ON handling_events")
+        await run(store, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
     finally:
-        await direct.execute(f"DROP OWNED BY {role}")
-        await direct.execute(f"DROP ROLE {role}")
-        await direct.close()
+        await store.close()
+
+
+async def run(store: Store, *statements: str) -> None:
+    async with store.write() as tx:
+        for statement in statements:
+            await tx.execute(text(statement))
 
 
 # --- the example connector --------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ async def test_vocabularies_label_every_code(door: Door) -> None:
       vocabularies(names: $names, locale: $locale) { name entries { code label order parent } }
     }"""
     every = (await door.data(query, locale="ZH"))["vocabularies"]
-    assert [one["name"] for one in every] == [*ENUMERATIONS, "Category"]
+    assert [one["name"] for one in every] == [*ENUMERATIONS, "Category", "Category24", "MediationType"]
     assert all(entry["label"] for one in every for entry in one["entries"])
     (states,) = (await door.data(query, names=["DisputeState"], locale="EN"))["vocabularies"]
     assert [entry["code"] for entry in states["entries"]] == [state.value for state in DisputeState]
@@ -138,3 +138,8 @@ async def test_vocabularies_label_every_code(door: Door) -> None:
     (classes,) = (await door.data(query, names=["Category"], locale="ZH"))["vocabularies"]
     assert classes["entries"][1] == {"code": "0101", "label": "恋爱及婚姻", "order": 1, "parent": "01"}
     assert classes["entries"][-1]["code"] == "UNKNOWN"
+    codes = {entry["code"] for entry in classes["entries"]}
+    others = (await door.data(query, names=["Category24", "MediationType"], locale="ZH"))["vocabularies"]
+    assert [len(one["entries"]) for one in others] == [24, 19]
+    # every class of another list leads to one of ours
+    assert {entry["parent"] for one in others for entry in one["entries"]} <= codes

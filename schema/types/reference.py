@@ -55,12 +55,14 @@ class VocabularyEntry:
     code: str = strawberry.field(description="The code as it stands in queries and answers.")
     label: str = strawberry.field(description="Its label in the language asked for; where English is missing, Chinese.")
     order: int = strawberry.field(description="Place in the vocabulary, from 0.")
-    parent: str | None = strawberry.field(description="The code it belongs under; null at the top.")
+    parent: str | None = strawberry.field(
+        description="The code it belongs under, of Category24 and MediationType the Category it maps to; null at the top."
+    )
 
 
 @strawberry.type(description="A list of codes with their labels.")
 class Vocabulary:
-    name: str = strawberry.field(description="Name of the enum, or Category.")
+    name: str = strawberry.field(description="Name of the enum, or Category, Category24, MediationType.")
     entries: list[VocabularyEntry] = strawberry.field(description="All codes, in order.")
 
 

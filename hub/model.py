@@ -224,6 +224,8 @@ class CaseFacts:
     opens_dispute: bool
     content: str = ""
     category_native: str = ""
+    #: every class of ours that the native code stands for: two records agree in class where these sets meet
+    classes: tuple[str, ...] = ()
     #: respondent's region: 6, 9 or 12 digits; '' unknown
     region_code: str = ""
     address: str = ""

@@ -36,7 +36,7 @@ from hub.store.tables import (
 )
 from hub.store.upsert import insert_or_ignore
 from hub.versions import Version
-from hub.vocabulary import HandlingEventKind
+from hub.vocabulary import HandlingEventKind, top_classes
 
 #: entries of the hub's own in a record's stream: no version of the partner's ever takes them back
 NUMBERED = "hub:numbered"
@@ -293,6 +293,7 @@ class RecordWork:
             "address": mask_words(text(facts.address)),
             "category_native": mask_words(text(facts.category_native)),
             "category": facts.category,
+            "class_set": top_classes(facts.classes or (facts.category,)),
             "channel": facts.channel.value,
             "received_at": facts.received_at,
             "native_updated_at": facts.updated_at,

@@ -8,7 +8,7 @@ settings name, so that another county brings its own without touching code.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -414,6 +414,11 @@ def common_class(classes: tuple[str, ...]) -> str:
         return classes[0] if classes[0] != UNKNOWN else UNKNOWN
     parents = {code[:2] for code in classes}
     return parents.pop() if len(parents) == 1 else UNKNOWN
+
+
+def top_classes(classes: Iterable[str]) -> str:
+    """The top classes of these categories as text, e.g. ``06 08``; '' where none is known."""
+    return " ".join(sorted({code[:2] for code in classes if code and code != UNKNOWN}))
 
 
 def parent_region(code: str) -> str:

@@ -125,29 +125,6 @@ async def test_a_record_whose_lineage_changed_before_its_number_is_not_held_twic
         assert (await hub.reconcile()).differences == []
 
 
-async def test_two_numbers_of_one_lineage_share_the_unnumbered_delivery_alike_in_any_order(database: Database) -> None:
-    from itertools import permutations
-
-    versions = [
-        row(),
-        row(ah="(2024)甘0725民初1号", gxsj="2024-03-06 09:00:00"),
-        row(ah="(2024)甘0725民初2号", gxsj="2024-03-07 09:00:00"),
-    ]
-    ends = []
-    for number, order in enumerate(permutations(versions)):
-        async with open_desk(database.url) as desk:
-            for one in order:
-                await deliver(desk, [{**one, "ajbs": f"k{number}", "fwlsh": f"Fk{number}"}])
-            rows = await _all(
-                desk,
-                select(case_records.c.native_no, inbox_items.c.native_no)
-                .join(inbox_items, inbox_items.c.record_id == case_records.c.id)
-                .where(case_records.c.native_id == f"k{number}"),
-            )
-            ends.append(sorted(tuple(one) for one in rows))
-    assert all(end == ends[0] for end in ends), ends
-
-
 # --- poison
 
 

@@ -108,7 +108,7 @@ def _case_facts(row: _Row, item: Item, config: InstanceConfig) -> CaseFacts:
     original_id = text(field("originalCaseCode"))
     unit_key = text(field("fwlsh"))
     cause = text(field("caseCause"))
-    category = _category(cause, config.tables)
+    category = common_class(_classes(cause, config.tables))
     content = "\n".join(part for part in (_words(field("claim")), _words(field("facts"))) if part)
     parties, unknown_roles = read_parties(field("dsr"))
     amount, unknown_amounts = _amount(row.fields)
@@ -124,6 +124,7 @@ def _case_facts(row: _Row, item: Item, config: InstanceConfig) -> CaseFacts:
         content=content,
         category=category,
         category_native=cause,
+        classes=_classes(cause, config.tables),
         received_at=row.filed_at,
         updated_at=item.updated_at,
         channel=Channel.LITIGATION,
@@ -220,9 +221,9 @@ def _default_mode(row: _Row) -> ReferralMode:
     return ReferralMode.ENTRUST if row.is_docketed else ReferralMode.DELEGATE
 
 
-def _category(cause: str, tables: CountyTables) -> str:
+def _classes(cause: str, tables: CountyTables) -> tuple[str, ...]:
     known = tables.native("court", "caseCause", cause)
-    return common_class(known.classes) if known else UNKNOWN
+    return known.classes if known else ()
 
 
 def _classification(category: str, title: str, content: str) -> Classification:

@@ -41,6 +41,8 @@ case_records = Table(
     Column("address", Text, nullable=False),
     Column("category_native", Text, nullable=False),
     Column("category", Text, nullable=False),
+    #: the top classes the native code stands for, e.g. ``06 08``; linking compares them
+    Column("class_set", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("native_updated_at", Instant),

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import linking, quarantine, versions
+from hub import linking, quarantine, versions, worklist
 from hub.desk import Desk
 from hub.errors import BadPayloadError
 from hub.history import Appender
@@ -170,8 +170,12 @@ async def apply_versions(
         work = family.resolve(facts)
         work.arrivals.append((version.order_key(facts), version, facts))
         touched[work.id] = work
+        if work.takes_from is not None:
+            touched[work.takes_from.id] = work.takes_from
     await family.load_entries(tx, touched.values())
     kept = await versions.of_records(tx, desk, mapper, [work.id for work in touched.values() if work.needs_all()])
+    for work in touched.values():
+        work.take_over(kept)
     for work in touched.values():
         work.tell(mapper, kept.get(work.id, []), appender)
         done.ties |= work.ties
@@ -179,7 +183,8 @@ async def apply_versions(
     await appender.flush(tx)
     await _mark_applied(tx, understood, touched.values(), answered, mapper, now)
     await quarantine.resolve(tx, [version.item_id for version in waiting if version.problem is None], now)
-    await family.note_unknown_codes(tx, touched.values())
+    told = [(work.id, work.unknown_facts.unknown_codes) for work in touched.values() if work.unknown_facts is not None]
+    await worklist.note(tx, desk, source.instance, told, now)
     if removals:
         await remove_in(tx, desk, source, removals)
     await linking.relink(tx, desk, touched.keys(), appender)

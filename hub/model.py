@@ -75,6 +75,8 @@ class Item:
     body: bytes
     #: the item without volatile fields, in one spelling: equal content gives equal bytes
     canonical: bytes
+    #: the partner's own hash of this content, opaque; '' where the wire gives none
+    content_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class DigestEntry:
     native_no: str
     updated_at: datetime | None
     item: Item | None = None
+    #: the partner's own hash of what it holds, to be compared with the mark of our newest version; '' says nothing
+    content_mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

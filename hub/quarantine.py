@@ -58,11 +58,18 @@ async def set_apart(tx: AsyncConnection, desk: Desk, instance: str, refused: Seq
 
 
 async def resolve(tx: AsyncConnection, item_ids: Sequence[str], now: datetime) -> None:
-    """Items that were understood after all leave the quarantine."""
+    """Items that were understood after all leave the quarantine, and so do older versions of them."""
+    understood, other = inbox_items.alias("understood"), inbox_items.c
     for part in chunks(item_ids):
+        older = (
+            select(other.id)
+            .join(understood, (understood.c.instance == other.instance) & (understood.c.item_key == other.item_key))
+            .where(understood.c.id.in_(part), other.state.in_(("QUARANTINED", "APPLIED")))
+            .where((other.id == understood.c.id) | (other.version < understood.c.version))
+        )
         await tx.execute(
             update(quarantine)
-            .where(quarantine.c.inbox_item_id.in_(part), quarantine.c.state == "OPEN")
+            .where(quarantine.c.inbox_item_id.in_(older), quarantine.c.state == "OPEN")
             .values(state="RESOLVED", decided_at=now, decided_by="rule:applied", decided_reason="")
         )
 

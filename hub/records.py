@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import referrals as referral_rows
@@ -27,12 +27,10 @@ from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import (
     case_records,
     inbox_items,
-    mapping_worklist,
     parties,
     record_entries,
     record_names,
     record_references,
-    record_unknown_codes,
 )
 from hub.store.upsert import insert_or_ignore
 from hub.versions import Version
@@ -70,6 +68,10 @@ class RecordWork:
     entries: dict[str, KnownEntry] = field(default_factory=dict)
     arrivals: list[tuple[str, Version, CaseFacts]] = field(default_factory=list)
     is_numbered_now: bool = False
+    #: the record that had the unnumbered deliveries of our lineage before we came; the smallest number has them
+    takes_from: RecordWork | None = None
+    #: some of its versions went to another record: what is current must be told from the rest
+    is_rebuilt: bool = False
     ties: set[str] = field(default_factory=set)
     #: the columns to write; empty while nothing current changed
     values: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +89,27 @@ class RecordWork:
         """Whether the versions already kept must be read again to know the current facts."""
         if self.row is None:
             return False
-        return self.row.has_masked or any(facts.part or hides_numbers(facts.parties) for _, _, facts in self.arrivals)
+        return (
+            self.row.has_masked
+            or self.is_rebuilt
+            or any(facts.part or hides_numbers(facts.parties) for _, _, facts in self.arrivals)
+        )
+
+    def take_over(self, kept: dict[str, list[Version]]) -> None:
+        """Take the unnumbered deliveries of our lineage, whether kept or arriving just now, from who had them."""
+        giver = self.takes_from
+        if giver is None:
+            return
+        lineage = self.arrivals[0][2].lineage
+
+        def is_ours(facts: CaseFacts) -> bool:
+            return not facts.native_no and facts.lineage == lineage
+
+        for version in kept.get(giver.id, ()):
+            self.arrivals += [(version.order_key(facts), version, facts) for facts in version.facts if is_ours(facts)]
+        kept[giver.id] = [version for version in kept.get(giver.id, ()) if not any(map(is_ours, version.facts))]
+        self.arrivals += [arrival for arrival in giver.arrivals if is_ours(arrival[2])]
+        giver.arrivals = [arrival for arrival in giver.arrivals if not is_ours(arrival[2])]
 
     def tell(self, mapper: Mapper, kept: Sequence[Version], appender: Appender) -> None:
         """Turn the arrivals into events and column values, oldest version first."""
@@ -98,6 +120,13 @@ class RecordWork:
         ordered = sorted(everything.values(), key=lambda known: known[0])
         if any(facts.part for _, _, facts in arriving):
             self._tell_composed(mapper, ordered, arriving, appender)
+        elif self.is_rebuilt and ordered:
+            key, version, newest = ordered[-1]
+            for _, late, facts in arriving:
+                self._tell_late(facts, late, mapper, appender, {entry.source_event_id for entry in newest.entries})
+            self._tell_entries(newest, version, mapper, appender)
+            self._set_values(newest, version, key, mapper)
+            self._finish(ordered, mapper)
         else:
             current = self.row.order_key if self.row is not None else ""
             for key, version, facts in arriving:
@@ -114,9 +143,11 @@ class RecordWork:
         if self.family_told is not None:
             self._note_anomalies(self.family_told, appender)
         if self.is_numbered_now:
-            self._number(appender, arriving[-1][1])
+            self._number(appender)
         self.values.setdefault("opens_dispute", self.row.opens_dispute if self.row is not None else False)
         self.values["opens_dispute"] |= any(facts.opens_dispute for _, _, facts in arriving)
+        if self.is_rebuilt:
+            self.values["opens_dispute"] = any(facts.opens_dispute for _, _, facts in ordered)
         is_newer = self.row is not None and self.values.get("order_key", "") > self.row.order_key
         if is_newer and self.row is not None and self.row.deleted_at_source:
             # a version newer than all we knew: the partner holds the record again
@@ -218,8 +249,16 @@ class RecordWork:
         event_id = appender.add(self.head, draft)
         self.entries[source_event_id] = KnownEntry(event_id, known.kind, known.content_hash, False, True)
 
-    def _number(self, appender: Appender, version: Version) -> None:
-        self._own_act(appender, HandlingEventKind.NUMBERED, NUMBERED, version.item_id)
+    def _number(self, appender: Appender) -> None:
+        # the earliest delivery that shows the number is as near as we know to when it was given
+        _, version, facts = min((known for known in self.arrivals if known[2].native_no), key=lambda known: known[0])
+        draft = EventDraft(
+            record_id=self.id, kind=HandlingEventKind.NUMBERED, occurred_at=facts.updated_at or self.now,
+            source_event_id=NUMBERED, source=HUB, item_id=version.item_id, data={"native_no": self.native_no},
+            actor_code=facts.agency_code,
+        )  # fmt: skip
+        event_id = appender.add(self.head, draft)
+        self.entries[NUMBERED] = KnownEntry(event_id, HandlingEventKind.NUMBERED.value, "", True, True)
         self.values["native_no"] = self.native_no
 
     def _note_anomalies(self, facts: CaseFacts, appender: Appender) -> None:
@@ -248,19 +287,15 @@ class RecordWork:
                 event_id = appender.add(self.head, draft)
                 self.entries[source_event_id] = KnownEntry(event_id, known.kind, known.content_hash, False, True)
 
-    def _own_act(
-        self, appender: Appender, kind: HandlingEventKind, source_event_id: str, item_id: str | None = None
-    ) -> None:
-        known = self.entries.get(source_event_id)
-        draft = EventDraft(
-            record_id=self.id, kind=kind, occurred_at=self.now, source_event_id=source_event_id, source=HUB,
-            item_id=item_id, previous_id=known.event_id if known else None,
-        )  # fmt: skip
-        self.entries[source_event_id] = KnownEntry(appender.add(self.head, draft), kind.value, "", True, True)
-
     def remove(self, appender: Appender) -> None:
         """The partner no longer holds the record: it stays, marked."""
-        self._own_act(appender, HandlingEventKind.SOURCE_DELETED, REMOVED)
+        known = self.entries.get(REMOVED)
+        draft = EventDraft(
+            record_id=self.id, kind=HandlingEventKind.SOURCE_DELETED, occurred_at=self.now, source_event_id=REMOVED,
+            source=HUB, previous_id=known.event_id if known else None,
+        )  # fmt: skip
+        event_id = appender.add(self.head, draft)
+        self.entries[REMOVED] = KnownEntry(event_id, HandlingEventKind.SOURCE_DELETED.value, "", True, True)
         self.values.update(deleted_at_source=self.now, stream_seq=self.head.seq, stream_hash=self.head.hash)
 
     def revive(self, appender: Appender) -> None:
@@ -396,12 +431,19 @@ class Family:
     def resolve(self, facts: CaseFacts) -> RecordWork:
         """The record a delivery belongs to (law 1): its number's, else the one of its lineage, else a new one."""
         works = self._by_native.setdefault(facts.native_id, [])
+        giver: RecordWork | None = None
         if facts.native_no:
             work = next((known for known in works if known.native_no == facts.native_no), None)
             if work is None:
                 work = next((known for known in works if not known.native_no and facts.lineage in known.lineages), None)
                 if work is not None:
                     work.native_no, work.is_numbered_now = facts.native_no, True
+                else:
+                    # where several numbers share a lineage, the smallest has its unnumbered deliveries
+                    rivals = (known for known in works if known.native_no and facts.lineage in known.lineages)
+                    rival = min(rivals, key=lambda known: known.native_no, default=None)
+                    if rival is not None and facts.native_no < rival.native_no:
+                        giver = rival
         else:
             work = min(
                 (known for known in works if facts.lineage in known.lineages),
@@ -412,6 +454,8 @@ class Family:
             record_id = new_id("rec", self._desk.county)
             work = RecordWork(record_id, self._desk, self._source, self._now, facts.native_no, {facts.lineage})
             works.append(work)
+            if giver is not None:
+                work.takes_from, giver.is_rebuilt = giver, not giver.is_new
         work.lineages.add(facts.lineage)
         return work
 
@@ -480,46 +524,6 @@ class Family:
                 await tx.execute(table.insert(), rows)
         await referral_rows.write(
             tx, self._desk, self._source, [(work.id, work.is_new, facts.hand_overs) for work, facts in changed]
-        )
-
-    async def note_unknown_codes(self, tx: AsyncConnection, works: Iterable[RecordWork]) -> None:
-        """Codes no table explains go to the mapping worklist; a record whose codes are known now leaves it."""
-        county = self._desk.county
-        told = [work for work in works if work.unknown_facts is not None]
-        for part in chunks([work.id for work in told if not work.is_new]):
-            await tx.execute(delete(record_unknown_codes).where(record_unknown_codes.c.record_id.in_(part)))
-        rows, seen = [], set()
-        for work in told:
-            assert work.unknown_facts is not None
-            for unknown in dict.fromkeys(work.unknown_facts.unknown_codes):
-                # a code field may hold anything: keep it short, and no number of a person in it
-                code = mask_words(clean_text(unknown.code)[0])[:64]
-                rows.append({"record_id": work.id, "table_name": unknown.table, "native_code": code, "county": county})
-                seen.add((unknown.table, code))
-        if not rows:
-            return
-        await insert_or_ignore(tx, record_unknown_codes, rows)
-        await insert_or_ignore(
-            tx,
-            mapping_worklist,
-            [
-                {
-                    "id": new_id("map", county), "county": county, "instance": self._source.instance,
-                    "table_name": table, "native_code": code, "first_seen_at": self._now, "last_seen_at": self._now,
-                }
-                for table, code in sorted(seen)
-            ],
-            on=("instance", "table_name", "native_code"),
-        )  # fmt: skip
-        await tx.execute(
-            update(mapping_worklist)
-            .where(
-                mapping_worklist.c.instance == self._source.instance,
-                mapping_worklist.c.table_name == bindparam("t"),
-                mapping_worklist.c.native_code == bindparam("n"),
-            )
-            .values(last_seen_at=self._now),
-            [{"t": table, "n": code} for table, code in sorted(seen)],
         )
 
 

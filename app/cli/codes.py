@@ -65,12 +65,13 @@ def set_code(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Say what one native code stands for. Records seen later use it at once."""
+    """Say what one native code stands for. Records that waited for it are mapped again with the next pull."""
     from app.cli.output import say
     from hub.vocabulary import NativeCode
 
-    with_hub(config, lambda hub: _store(hub, [NativeCode(system, table_name, code, label, tuple(classes or ()))]))
-    say(f"{system} {table_name} {code} set")
+    meant = NativeCode(system, table_name, code, label, tuple(classes or ()))
+    waiting = with_hub(config, lambda hub: _store(hub, [meant]))
+    say(f"{system} {table_name} {code} set{_then(waiting)}")
 
 
 @app.command("import")
@@ -83,8 +84,8 @@ def import_codes(
     from hub.vocabulary import NativeCode
 
     codes = [NativeCode(*row) for row in _read_csv(file)]
-    with_hub(config, lambda hub: _store(hub, codes))
-    say(f"{len(codes)} codes set")
+    waiting = with_hub(config, lambda hub: _store(hub, codes))
+    say(f"{len(codes)} codes set{_then(waiting)}")
 
 
 def _read_csv(file: Path) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
@@ -106,14 +107,22 @@ def _read_csv(file: Path) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
         raise UserInputError(f"{file} is not UTF-8", hint="Save it as UTF-8, with or without BOM.") from exc
 
 
-async def _store(hub: Hub, codes: list[NativeCode]) -> None:
-    from hub import reference
+def _then(instances: list[str]) -> str:
+    return f"; what waited is mapped again with the next pull of {', '.join(instances)}" if instances else ""
+
+
+async def _store(hub: Hub, codes: list[NativeCode]) -> list[str]:
+    """Keep the codes; returns the instances whose records waited for one of them."""
+    from hub import reference, worklist
 
     for code in codes:
         _check(hub.tables, code)
+    waiting: set[str] = set()
     async with hub.store.write() as tx:
         for code in codes:
             await reference.set_code(tx, hub.desk, code)
+            waiting.update(await worklist.map_again(tx, code.system, code.table, code.code))
+    return sorted(waiting)
 
 
 def _check(tables: CountyTables, code: NativeCode) -> None:

@@ -1,0 +1,45 @@
+"""Edges: one piece of evidence that two records belong together, and by which rule it speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.vocabulary import LinkKind
+
+#: a partner's structured reference, or a quoted number where class and region agree: joins by itself
+RULE_1 = "rule:1"
+#: the same people on both sides of the same kind of quarrel: joins by itself where the county says so
+RULE_2 = "rule:2"
+#: the same phone in the same village at the same time: a suggestion for a person
+RULE_3 = "rule:3"
+
+ACCEPTED, SUGGESTED, REFUSED, REVOKED = "ACCEPTED", "SUGGESTED", "REFUSED", "REVOKED"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A pure function of current facts. RELATED has no direction: its ends stand in the order of their ids."""
+
+    from_id: str
+    to_id: str
+    kind: LinkKind
+    #: by what: a name's scheme, or what two records have in common; codes only, never a value
+    scheme: str
+    rule: str = RULE_1
+    method: str = "REFERENCE"
+    confidence: float = 1.0
+
+    @property
+    def pair(self) -> frozenset[str]:
+        """Its two ends."""
+        return frozenset((self.from_id, self.to_id))
+
+    @property
+    def joins(self) -> bool:
+        """Whether it joins by itself; a suggestion waits for a person."""
+        return self.rule != RULE_3
+
+
+def related(one: str, other: str, scheme: str, *, rule: str, method: str, confidence: float) -> Edge:
+    """An edge without direction."""
+    return Edge(min(one, other), max(one, other), LinkKind.RELATED, scheme, rule, method, confidence)

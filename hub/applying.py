@@ -18,12 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import linking, quarantine, versions, worklist
 from hub.desk import Desk
-from hub.errors import BadPayloadError
+from hub.errors import BadPayloadError, OrphanError
 from hub.history import Appender
 from hub.inbox import LONGEST_NAME
 from hub.model import CaseFacts, Mapper, Removal, Source
 from hub.records import Family, RecordWork
 from hub.removal import remove_in
+from hub.store.lookup import chunks
 from hub.store.tables import inbox_items
 from hub.store.turn import take_turn
 from hub.versions import Version
@@ -140,8 +141,10 @@ def _add(done: Applied, part: Applied) -> None:
 async def apply_versions(
     tx: AsyncConnection, desk: Desk, source: Source, mapper: Mapper, waiting: Sequence[Version]
 ) -> Applied:
-    """Apply these mapped versions in the caller's transaction."""
+    """Apply these mapped versions in the caller's transaction, and with them the parked parts of the same records."""
     now = desk.clock()
+    native_ids = {version.native_id for version in waiting if version.problem is None}
+    waiting = [*waiting, *await versions.parked(tx, desk, source.instance, mapper, native_ids)]
     done = Applied(items=len(waiting))
     understood: list[tuple[Version, CaseFacts]] = []
     answered: list[Version] = []
@@ -176,13 +179,19 @@ async def apply_versions(
     kept = await versions.of_records(tx, desk, mapper, [work.id for work in touched.values() if work.needs_all()])
     for work in touched.values():
         work.take_over(kept)
-    for work in touched.values():
-        work.tell(mapper, kept.get(work.id, []), appender)
+    parked: list[Version] = []
+    for work in list(touched.values()):
+        try:
+            work.tell(mapper, kept.get(work.id, []), appender)
+        except OrphanError:
+            parked += [version for _, version, _ in touched.pop(work.id).arrivals]
         done.ties |= work.ties
+    await _park(tx, parked)
     await family.write(tx, touched.values())
     await appender.flush(tx)
     await _mark_applied(tx, understood, touched.values(), answered, mapper, now)
-    await quarantine.resolve(tx, [version.item_id for version in waiting if version.problem is None], now)
+    settled = {version.item_id for version in waiting if version.problem is None}
+    await quarantine.resolve(tx, sorted(settled - {version.item_id for version in parked}), now)
     told = [(work.id, work.unknown_facts.unknown_codes) for work in touched.values() if work.unknown_facts is not None]
     await worklist.note(tx, desk, source.instance, told, now)
     if removals:
@@ -205,6 +214,13 @@ def _unusable_name(facts: CaseFacts) -> BadPayloadError | None:
         if any(len(value) > LONGEST_NAME or "\x00" in value for value in values):
             return BadPayloadError("UNUSABLE_NAME", field=field_name, hint=f"At most {LONGEST_NAME} characters.")
     return None
+
+
+async def _park(tx: AsyncConnection, orphans: Sequence[Version]) -> None:
+    """Parts whose record is not opened yet wait for the part that opens it; nothing is wrong with them."""
+    fresh = [version.item_id for version in orphans if version.state != "PARKED"]
+    for part in chunks(fresh):
+        await tx.execute(update(inbox_items).where(inbox_items.c.id.in_(part)).values(state="PARKED"))
 
 
 async def _mark_applied(

@@ -107,6 +107,7 @@ async def keep_page(
                 "updated_at": item.updated_at,
                 "version": version,
                 "content_hash": content_hash,
+                "content_mark": item.content_mark[:200],
                 "recurrence": len(same),
                 "data_key_id": key_id,
                 "body_sealed": data_key.seal(item.body, item_id) if data_key else None,

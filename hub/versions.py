@@ -73,6 +73,23 @@ async def pending(
     return _read(desk, mapper, await tx.execute(query))
 
 
+async def parked(
+    tx: AsyncConnection, desk: Desk, instance: str, mapper: Mapper, native_ids: Iterable[str]
+) -> list[Version]:
+    """The parts of these records that wait for the one that opens it, oldest first."""
+    found: list[Version] = []
+    for part in chunks(native_ids):
+        query = (
+            select(*_COLUMNS)
+            .select_from(_JOINED)
+            .where(inbox_items.c.instance == instance, inbox_items.c.native_id.in_(part))
+            .where(inbox_items.c.state == literal_column("'PARKED'"))
+            .order_by(inbox_items.c.id)
+        )
+        found += _read(desk, mapper, await tx.execute(query))
+    return found
+
+
 async def of_records(
     tx: AsyncConnection, desk: Desk, mapper: Mapper, record_ids: Iterable[str]
 ) -> dict[str, list[Version]]:

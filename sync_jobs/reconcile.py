@@ -33,7 +33,7 @@ from sync_jobs.runs import RunReport, begin, finish, source_of, with_patience
 BATCH = 500
 
 MISSING, STALE, GONE = "MISSING", "STALE", "GONE"
-FETCHED, REMOVED, OPEN = "FETCHED", "REMOVED", "OPEN"
+FETCHED, REMOVED, QUARANTINED, OPEN = "FETCHED", "REMOVED", "QUARANTINED", "OPEN"
 
 
 @dataclass(slots=True)
@@ -123,9 +123,12 @@ async def _compare_all(
 ) -> None:  # fmt: skip
     seen = _Seen()
     batch: list[DigestEntry] = []
+    moved: list[Item] = []
     async for entry in connector.digest(wire, window):
         run.pulled += 1
         if not seen.add(entry.native_id, entry.native_no):
+            # listed twice: it changed while the list was read, and the later entry is the newer version
+            moved += [entry.item] if entry.item is not None else []
             continue
         report.expected += 1
         batch.append(entry)
@@ -135,6 +138,9 @@ async def _compare_all(
             if progress is not None:
                 progress(run)
     await _compare_batch(desk, connector, wire, batch, report, run, fence)
+    if moved:
+        await keep_fetched(desk, connector, run, moved, fence)
+        await apply_pending(desk, source_of(connector), connector, fence=fence)
     await _find_gone(desk, connector, wire, window, seen, report, run, fence)
 
 
@@ -153,6 +159,9 @@ async def _compare_batch(
             report.held += 1
         elif (entry.native_id, entry.native_no) in quarantined:
             report.quarantined += 1
+    for difference in report.differences:
+        if difference.resolution == OPEN and (difference.native_id, difference.native_no) in quarantined:
+            difference.resolution = QUARANTINED
 
 
 async def _compare(
@@ -204,6 +213,8 @@ async def _compare(
 
 
 def _is_equal(desk: Desk, entry: DigestEntry, row: AnyRow) -> bool:
+    if entry.content_mark and row.content_mark and entry.content_mark != row.content_mark:
+        return False
     if entry.item is not None:
         return bool(desk.keys.content_hash(entry.item.canonical) == row.content_hash)
     return entry.updated_at is None or entry.updated_at == row.native_updated_at
@@ -218,7 +229,7 @@ async def _held(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> di
             query = (
                 select(
                     c.id, c.native_id, c.native_no, c.native_updated_at, c.deleted_at_source,
-                    inbox_items.c.content_hash,
+                    inbox_items.c.content_hash, inbox_items.c.content_mark,
                 )
                 .join(inbox_items, inbox_items.c.id == c.newest_item_id)
                 .where(c.instance == instance, c.native_id.in_(part))
@@ -230,9 +241,7 @@ async def _held(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> di
     return found
 
 
-async def _quarantined(
-    desk: Desk, instance: str, entries: Sequence[DigestEntry]
-) -> Collection[tuple[str, str]]:
+async def _quarantined(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> Collection[tuple[str, str]]:
     """Those listed keys whose delivery stands in quarantine, set aside or waiting."""
     c = inbox_items.c
     names: dict[str, tuple[str, str]] = {}

@@ -20,16 +20,18 @@ from aiohttp import web
 
 from connectors.sandbox.county import START, County
 from connectors.sandbox.court_auth import Application, Tokens
-from connectors.sandbox.court_build import Progress, open_store
+from connectors.sandbox.court_build import open_store
 from connectors.sandbox.court_control import CourtControl
 from connectors.sandbox.court_desk import CourtDesk
-from connectors.sandbox.court_faults import CONTROL_PATH, faulty
+from connectors.sandbox.court_faults import faulty
 from connectors.sandbox.court_wire import CourtWire
 from connectors.sandbox.desk_rule import DeskRule
 from connectors.sandbox.faults import Faults
+from connectors.sandbox.http_faults import CONTROL_PATH
+from connectors.sandbox.kept_store import Progress
+from connectors.sandbox.loopback import listen
 from hub.errors import ConfigurationError
 
-_HOST = "127.0.0.1"
 #: a push holds a few thousand characters of words at most
 _LARGEST_BODY = 16 * 1024**2
 
@@ -94,7 +96,7 @@ async def start_court(options: CourtOptions = CourtOptions()) -> RunningCourt:
             await desk.advance(int((options.start_clock - desk.now).total_seconds()))
         runner = web.AppRunner(_application(options, county, desk), access_log=None)
         undo.push_async_callback(runner.cleanup)
-        base_url = await _listen(runner, options.port)
+        base_url = await listen(runner, options.port)
         undo.pop_all()
     return RunningCourt(base_url, base_url + CONTROL_PATH, options.app_id, options.secret, desk, runner, temporary)
 
@@ -108,15 +110,6 @@ def _application(options: CourtOptions, county: County, desk: CourtDesk) -> web.
     server.add_routes(CourtWire(desk, county, credentials, tokens, faults, lock).routes())
     server.add_routes(CourtControl(desk, faults, lock).routes())
     return server
-
-
-async def _listen(runner: web.AppRunner, port: int) -> str:
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, _HOST, port).start()
-    except OSError as exc:
-        raise ConfigurationError(f"port {port} is not free", hint="Choose another, or 0 for any.") from exc
-    return f"http://{_HOST}:{runner.addresses[0][1]}"
 
 
 async def serve_court(options: CourtOptions, on_ready: Callable[[RunningCourt], None]) -> None:

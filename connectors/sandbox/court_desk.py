@@ -1,12 +1,7 @@
-"""The court's own work as its clock moves on: filings come in, are reviewed, diverted, numbered, answered, docketed.
-
-What happens depends on the seed and on what was pushed, never on how the clock's way is cut into steps: every step has
-its own due time and key, and is done in that order.
-"""
+"""The court's own work as its clock moves on: filings come in, are reviewed, diverted, numbered, answered, docketed."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
@@ -14,21 +9,21 @@ from connectors.sandbox import court_rows as rows
 from connectors.sandbox.county import County
 from connectors.sandbox.court_rows import COURT_ORG, Row
 from connectors.sandbox.court_standing import standing_of
-from connectors.sandbox.court_store import CourtStore, Step
+from connectors.sandbox.court_store import CourtStore
 from connectors.sandbox.desk_rule import ACCEPTED, FILING, REFUSED, DeskRule
+from connectors.sandbox.living_desk import LivingDesk
 from connectors.sandbox.matters import CENTRE, CourtMatter, Ending, docketed_id
+from connectors.sandbox.partner_store import Step
 from connectors.sandbox.routes import COURT, CourtRoute
-from hub.errors import UserInputError
 from hub.vocabulary import Outcome, ReferralMode, county_tables
 
 #: the desk answers a push once the clock has moved on by this much (WIRES.md 1.8)
 ANSWER_AFTER = timedelta(seconds=60)
 _A_DAY = timedelta(days=1)
-_STEPS_AT_A_TIME = 200
 
 
-class CourtDesk:
-    """Moves one court's clock. One caller at a time: the server holds a lock around every change."""
+class CourtDesk(LivingDesk):
+    """The people at the court and what they do on which day."""
 
     def __init__(self, store: CourtStore, county: County, rule: DeskRule) -> None:
         self.store, self.rule = store, rule
@@ -37,7 +32,7 @@ class CourtDesk:
         self._cause_names = {
             code.code: code.zh for code in tables.native_codes if (code.system, code.table) == (COURT, "caseCause")
         }
-        self._steps: dict[str, Callable[[Step], None]] = {
+        steps: dict[str, Callable[[Step], None]] = {
             "day": self._day,
             "file": self._file,
             "review": self._review,
@@ -51,38 +46,7 @@ class CourtDesk:
             "archive": self._archive,
             "decide": self._decide,
         }
-
-    @property
-    def now(self) -> datetime:
-        """The court's simulated clock."""
-        return rows.read_stamp(self.store.fact("clock") or "")
-
-    async def advance(self, seconds: int) -> datetime:
-        """Move the clock on; everything due by then happens, each at its own time. Raises UserInputError."""
-        if seconds < 0:
-            raise UserInputError("a simulated clock does not run backwards")
-        until = self.now + timedelta(seconds=seconds)
-        self.touch()
-        is_more = True
-        while is_more:
-            is_more = self._some_steps(until)
-            # a long way is lived through without holding up those who only read
-            await asyncio.sleep(0)
-        return until
-
-    def _some_steps(self, until: datetime) -> bool:
-        with self.store.transaction():
-            for _ in range(_STEPS_AT_A_TIME):
-                step = self.store.take_step(until)
-                if step is None:
-                    self.store.remember("clock", rows.stamp(until))
-                    return False
-                self._steps[step.name](step)
-            return True
-
-    def touch(self) -> None:
-        """Remember that this store is no longer as it was built."""
-        self.store.remember("touched", "1")
+        super().__init__(store, steps)
 
     def cause_name(self, code: str) -> str | None:
         """The name of a cause; None for a code that the county does not know."""

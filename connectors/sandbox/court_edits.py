@@ -16,8 +16,8 @@ from connectors.sandbox.county import LIVE_FROM
 from connectors.sandbox.court_desk import CourtDesk
 from connectors.sandbox.court_rows import Row
 from connectors.sandbox.court_standing import standing_of
-from connectors.sandbox.court_store import Key
 from connectors.sandbox.matters import CENTRE, CENTRE_NAME
+from connectors.sandbox.partner_store import Key
 from hub.errors import NotFoundError, UserInputError
 
 

@@ -5,13 +5,15 @@ A row is a dict of the wire's fields in wire order. Steps change it in place and
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
+from connectors.sandbox.chance import luck as luck
 from connectors.sandbox.matters import CENTRE, CENTRE_NAME, CourtMatter, Ending, PartyAsTold
 from connectors.sandbox.routes import CourtRoute
+from connectors.sandbox.stamps import read_stamp as read_stamp
+from connectors.sandbox.stamps import stamp as stamp
 from hub.vocabulary import Outcome, PartyRole, ReferralMode
 
 Row: TypeAlias = dict[str, Any]
@@ -23,7 +25,6 @@ PREFIX = "甘0725"
 _CLERKS = ("立案庭 李法官", "立案庭 王法官", "立案庭 张书记员", "速裁团队 赵法官", "速裁团队 陈法官")
 _ROLES = {PartyRole.APPLICANT: "原告", PartyRole.RESPONDENT: "被告", PartyRole.THIRD_PARTY: "第三人"}
 _MODES = {ReferralMode.DELEGATE: "委派", ReferralMode.ENTRUST: "委托"}
-_STAMP = "%Y-%m-%d %H:%M:%S"
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _ORACLE = re.compile(r"(\d{2})([A-Z]{3})(\d{2})")
 _FIELDS = (
@@ -33,27 +34,9 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def stamp(at: datetime) -> str:
-    """An instant as the wire writes it."""
-    return at.strftime(_STAMP)
-
-
-def read_stamp(text: str) -> datetime:
-    """The instant; raises ValueError unless written exactly as the wire writes it."""
-    at = datetime.strptime(text, _STAMP)
-    if stamp(at) != text:
-        raise ValueError(text)
-    return at
-
-
 def half_width(number: str | None) -> str:
     """A number as identity compares it: half-width brackets, '' while unknown."""
     return (number or "").replace("（", "(").replace("）", ")").strip()
-
-
-def luck(*key: str) -> float:
-    """A number in [0, 1) that depends on the key alone, so that a quirk of a row stays the row's."""
-    return int.from_bytes(hashlib.md5("|".join(key).encode(), usedforsecurity=False).digest()[:6]) / 2**48
 
 
 def wire_date(day: date, *key: str) -> str:

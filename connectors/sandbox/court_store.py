@@ -1,4 +1,4 @@
-"""The court's own SQLite file: its rows pre-rendered, its agenda, what was pushed to it, and its clock.
+"""The court's own SQLite file: its rows pre-rendered, the receipts of what was pushed to it, filings of ours.
 
 Rows are listed by an index over (gxsj, ajbs, ah), so that a page costs a few milliseconds at any scale and memory does
 not grow with it. The file belongs to one process.
@@ -7,31 +7,25 @@ not grow with it. The file belongs to one process.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from connectors.sandbox.court_rows import Row, half_width, read_stamp, stamp
+from connectors.sandbox.court_rows import Row, half_width
+from connectors.sandbox.partner_store import Key as Key
+from connectors.sandbox.partner_store import PartnerStore
+from connectors.sandbox.partner_store import Step as Step
+from connectors.sandbox.stamps import read_stamp, stamp
 
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE row(
     id INTEGER PRIMARY KEY, ajbs TEXT NOT NULL, ah TEXT NOT NULL, native_no TEXT NOT NULL, fwlsh TEXT NOT NULL,
     gxsj TEXT NOT NULL, hash TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE agenda(due TEXT, key TEXT, step TEXT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY(due, key)) WITHOUT ROWID;
-CREATE TABLE fact(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE serial(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE receipt(key TEXT PRIMARY KEY, content TEXT NOT NULL, answer TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE submission(sldh TEXT PRIMARY KEY, fwlsh TEXT NOT NULL, row_id INTEGER NOT NULL, decision INTEGER);
-CREATE TABLE push(
-    id INTEGER PRIMARY KEY, at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, answer BLOB NOT NULL);
 """
-#: made after the history is written: building them once is faster than keeping them up
 _INDEXES = """
 CREATE INDEX row_listed ON row(gxsj, ajbs, ah);
 CREATE INDEX row_stamp ON row(gxsj);
@@ -51,70 +45,15 @@ class Window:
     ajbs: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What ``view`` tells of one row."""
+class CourtStore(PartnerStore):
+    """One open store of the court."""
 
-    native_id: str
-    native_no: str
-    version: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One entry of the agenda: something the court will do by itself."""
-
-    due: datetime
-    key: str
-    name: str
-    payload: Mapping[str, Any]
-
-
-class CourtStore:
-    """One open store. Writes outside :meth:`transaction` are committed one by one."""
+    tables, indexes = _TABLES, _INDEXES
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        # a simulated partner may lose its last second in a power cut; it may not be slow
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute("PRAGMA cache_size=-16000")
-        #: how far the partner's clock is off for the next change; none unless it misbehaves
-        self.skew: Callable[[], timedelta] = timedelta
+        super().__init__(path)
         # the pages of one listing ask for the same total again and again
         self._totals: dict[Window, int] = {}
-
-    @classmethod
-    def create(cls, path: Path) -> CourtStore:
-        """A new, empty store without indexes; :meth:`finish` makes them."""
-        store = cls(path)
-        store._db.executescript(_SCHEMA)
-        return store
-
-    def finish(self) -> None:
-        """Make the indexes after the history has been written."""
-        self._db.executescript(_INDEXES)
-        self._db.execute("ANALYZE")
-
-    def close(self) -> None:
-        """Close the file; safe to call twice."""
-        self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; an inner one joins the outer."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # rows
 
@@ -196,42 +135,6 @@ class CourtStore:
         """Every row."""
         return (orjson.loads(body) for (body,) in self._db.execute("SELECT body FROM row ORDER BY id"))
 
-    # agenda
-
-    def schedule(self, due: datetime, key: str, name: str, **payload: object) -> None:
-        """Put a step on the agenda; the same due and key again replaces it."""
-        self._db.execute("REPLACE INTO agenda VALUES(?, ?, ?, ?)", (stamp(due), key, name, orjson.dumps(payload)))
-
-    def take_step(self, until: datetime) -> Step | None:
-        """Remove and return the earliest step due by then; steps of one second go by their key."""
-        query = "SELECT due, key, step, payload FROM agenda WHERE due<=? ORDER BY due, key LIMIT 1"
-        found = self._db.execute(query, (stamp(until),)).fetchone()
-        if found is None:
-            return None
-        due, key, name, payload = found
-        self._db.execute("DELETE FROM agenda WHERE due=? AND key=?", (due, key))
-        return Step(read_stamp(due), key, name, orjson.loads(payload))
-
-    # facts and serials
-
-    def fact(self, name: str) -> str | None:
-        """A remembered fact."""
-        found = self._db.execute("SELECT value FROM fact WHERE name=?", (name,)).fetchone()
-        return str(found[0]) if found else None
-
-    def remember(self, name: str, value: str) -> None:
-        """Write a fact."""
-        self._db.execute("REPLACE INTO fact VALUES(?, ?)", (name, value))
-
-    def next_serial(self, name: str) -> int:
-        """The next number of a series, from 1 without gap."""
-        query = "INSERT INTO serial VALUES(?, 1) ON CONFLICT(name) DO UPDATE SET last=last+1 RETURNING last"
-        return int(self._db.execute(query, (name,)).fetchall()[0][0])
-
-    def set_serials(self, serials: Mapping[str, int]) -> None:
-        """Go on from these serials."""
-        self._db.executemany("REPLACE INTO serial VALUES(?, ?)", serials.items())
-
     # pushes
 
     def receipt(self, key: str) -> tuple[str, str] | None:
@@ -242,14 +145,6 @@ class CourtStore:
     def keep_receipt(self, key: str, content: str, answer: str) -> None:
         """Remember a transaction key for ever; the first content stays."""
         self._db.execute("INSERT OR IGNORE INTO receipt VALUES(?, ?, ?)", (key, content, answer))
-
-    def note_push(self, at: datetime, path: str, body: bytes, answer: bytes) -> None:
-        """Note what was received by push and what was answered."""
-        self._db.execute("INSERT INTO push(at, path, body, answer) VALUES(?, ?, ?, ?)", (stamp(at), path, body, answer))
-
-    def pushes(self) -> Iterator[tuple[str, str, bytes, bytes]]:
-        """(at, path, body, answer) of every push, in order of arrival."""
-        return self._db.execute("SELECT at, path, body, answer FROM push ORDER BY id")
 
     # filings of ours
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from connectors.sandbox.court_rows import luck
+from connectors.sandbox.chance import luck
 
 ACCEPTED, WANTS_MATERIAL, REFUSED = 981, 980, 982
 ANSWERS = (ACCEPTED, WANTS_MATERIAL, REFUSED)

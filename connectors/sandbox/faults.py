@@ -5,7 +5,7 @@ One way for every partner (WIRES.md 0.24). What a mode does is the partner's bus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -30,6 +30,9 @@ MODES: Mapping[str, str] = {
     "lost": "a push is done, then HTTP 502",
 }
 
+#: what a request may ask of a partner
+PLACES = ("pull", "push", "token")
+
 
 @dataclass(slots=True)
 class Fault:
@@ -39,7 +42,7 @@ class Fault:
     times: int
     #: of the occasions, how many are hit; 1 = every one
     rate: float = 1.0
-    #: "pull", "push" or "token"; '' = wherever the mode applies
+    #: one of the partner's places, such as "pull" or "push"; '' = wherever the mode applies
     on: str = ""
     #: seconds, field or value, as the mode needs
     options: Mapping[str, object] = field(default_factory=dict)
@@ -57,7 +60,16 @@ class Fault:
 class Faults:
     """The modes that are on at one partner."""
 
-    def __init__(self, seed: str, at_start: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        seed: str,
+        at_start: Mapping[str, int] | None = None,
+        modes: Mapping[str, str] = MODES,
+        places: Sequence[str] = PLACES,
+    ) -> None:
+        #: what this partner can do, with a word on each
+        self.modes = modes
+        self._places = places
         self.rng = Random(f"{seed}|faults")
         self._on: dict[str, Fault] = {}
         for mode, times in (at_start or {}).items():
@@ -65,10 +77,10 @@ class Faults:
 
     def switch(self, mode: str, times: int, rate: float = 1.0, on: str = "", **options: object) -> None:
         """Misbehave so at the next ``times`` occasions; 0 switches off, -1 lasts. Raises UserInputError."""
-        if mode not in MODES:
-            raise UserInputError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
-        if on not in ("", "pull", "push", "token"):
-            raise UserInputError("`on` is pull, push or token")
+        if mode not in self.modes:
+            raise UserInputError(f"unknown mode {mode!r}; known are {', '.join(self.modes)}")
+        if on and on not in self._places:
+            raise UserInputError(f"`on` is one of {', '.join(self._places)}")
         if times == 0:
             self._on.pop(mode, None)
         else:

@@ -54,12 +54,15 @@ inbox_items = Table(
     Column("version", Text, nullable=False),
     #: keyed hash of the canonical item: equal content, equal hash
     Column("content_hash", Text, nullable=False),
+    #: the partner's own opaque hash of the content; '' where its wire gives none
+    Column("content_mark", Text, nullable=False),
     #: 0, or how often the same content came back on a wire without versions
     Column("recurrence", Integer, nullable=False, server_default=text("0")),
     Column("data_key_id", Text, ForeignKey("data_keys.id"), nullable=False),
     Column("body_sealed", LargeBinary),
     Column("received_at", Instant, nullable=False),
-    #: PENDING, APPLIED, QUARANTINED, DISCARDED; ERASED: only key, version and time are kept
+    #: PENDING, APPLIED, QUARANTINED, DISCARDED, PARKED (waits for the part that opens its record);
+    #: ERASED: only key, version and time are kept
     Column("state", Text, nullable=False),
     Column("record_id", Text),
     Column("lineage", Text),

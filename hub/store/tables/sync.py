@@ -124,7 +124,7 @@ reconciliation_differences = Table(
     Column("native_no", Text, nullable=False),
     #: MISSING (they hold it, we did not), STALE (ours is another content), GONE (they no longer hold it)
     Column("difference", Text, nullable=False),
-    #: FETCHED, REMOVED, OPEN
+    #: FETCHED, REMOVED, QUARANTINED, OPEN
     Column("resolution", Text, nullable=False),
     Index("ix_reconciliation_differences_reconciliation_id", "reconciliation_id"),
 )

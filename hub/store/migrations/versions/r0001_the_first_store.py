@@ -420,6 +420,7 @@ def upgrade() -> None:
         sa.Column("updated_at", Instant(), nullable=True),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("content_hash", sa.Text(), nullable=False),
+        sa.Column("content_mark", sa.Text(), nullable=False),
         sa.Column("recurrence", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("data_key_id", sa.Text(), nullable=False),
         sa.Column("body_sealed", sa.LargeBinary(), nullable=True),

@@ -1,0 +1,20 @@
+"""Instants as the simulated partners write them: Asia/Shanghai wall-clock time to the second (WIRES.md 0.1)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+_STAMP = "%Y-%m-%d %H:%M:%S"
+
+
+def stamp(at: datetime) -> str:
+    """An instant as the wire writes it."""
+    return at.strftime(_STAMP)
+
+
+def read_stamp(text: str) -> datetime:
+    """The instant; raises ValueError unless written exactly as the wire writes it."""
+    at = datetime.strptime(text, _STAMP)
+    if stamp(at) != text:
+        raise ValueError(text)
+    return at

@@ -22,11 +22,12 @@ from hub.errors import BadPayloadError, OrphanError
 from hub.history import Appender
 from hub.inbox import LONGEST_NAME
 from hub.model import CaseFacts, Mapper, Removal, Source
-from hub.records import Family, RecordWork
+from hub.records import Family
 from hub.removal import remove_in
 from hub.store.lookup import chunks
 from hub.store.tables import inbox_items
 from hub.store.turn import take_turn
+from hub.telling import RecordWork
 from hub.versions import Version
 
 #: items per transaction (law 9)

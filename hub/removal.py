@@ -11,10 +11,11 @@ from hub import linking
 from hub.desk import Desk
 from hub.history import Appender, StreamHead
 from hub.model import Removal, Source
-from hub.records import KnownEntry, RecordWork, update_record, write_entries
+from hub.records import update_record, write_entries
 from hub.store.lookup import chunks
 from hub.store.tables import case_records, record_entries
 from hub.store.turn import take_turn
+from hub.telling import KnownEntry, RecordWork
 
 
 async def remove_in(tx: AsyncConnection, desk: Desk, source: Source, removals: Sequence[Removal]) -> int:

@@ -23,3 +23,7 @@ class Desk:
     keys: KeyRing
     county: str
     clock: Callable[[], datetime] = utc_now
+    #: linking rule 2: records of the same people are joined by themselves; otherwise a person is asked
+    links_people: bool = False
+    #: a component of more records than this is never made by likeness alone
+    size_guard: int = 12

@@ -35,9 +35,18 @@ class Edge:
         return frozenset((self.from_id, self.to_id))
 
     @property
-    def joins(self) -> bool:
-        """Whether it joins by itself; a suggestion waits for a person."""
-        return self.rule != RULE_3
+    def ends(self) -> tuple[str, str, str]:
+        """What makes it one edge: its ends and its kind."""
+        return (self.from_id, self.to_id, self.kind.value)
+
+    @property
+    def any_ends(self) -> set[tuple[str, str, str]]:
+        """Every way in which another edge may join the same two records."""
+        return {
+            (one, other, kind.value)
+            for one, other in ((self.from_id, self.to_id), (self.to_id, self.from_id))
+            for kind in LinkKind
+        }
 
 
 def related(one: str, other: str, scheme: str, *, rule: str, method: str, confidence: float) -> Edge:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,31 +17,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import disputes
 from hub.desk import Desk
+from hub.edges import ACCEPTED, REVOKED, RULE_1, RULE_2, SUGGESTED, Edge
 from hub.history import Appender
+from hub.matching import matched_edges
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, link_decisions, record_links, record_names, record_references
 from hub.vocabulary import Classification, LinkKind
 
-RULE_1 = "rule:1"
 #: so many records of one name are still linked each to each
 CROWD = 20
 _NAMED = (record_references.c.scheme == record_names.c.scheme) & (record_references.c.value == record_names.c.value)
-ACCEPTED, SUGGESTED, REVOKED = "ACCEPTED", "SUGGESTED", "REVOKED"
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One piece of evidence that two records belong together."""
-
-    from_id: str
-    to_id: str
-    kind: LinkKind
-    scheme: str
-
-    @property
-    def pair(self) -> frozenset[str]:
-        return frozenset((self.from_id, self.to_id))
+#: what a rule decided a rule may decide again; a person's word stands
+_RULES = "rule:"
 
 
 async def relink(tx: AsyncConnection, desk: Desk, record_ids: Collection[str], appender: Appender) -> None:
@@ -55,8 +42,13 @@ async def relink(tx: AsyncConnection, desk: Desk, record_ids: Collection[str], a
         reached |= waiting
         known = await _edges_of(tx, waiting)
         wanted = await _structured_edges(tx, waiting, known)
+        for edge in await matched_edges(tx, waiting):
+            # a reference says more than a likeness
+            if edge.ends not in wanted and not wanted.keys() & edge.any_ends:
+                wanted[edge.ends] = edge
         # who lost an edge may have been held by it alone, where others still name it
         waiting = await _decide(tx, desk, known, wanted, appender) - reached
+    reached |= await _guard(tx, desk, reached, appender)
     components = await _components(tx, reached)
     await disputes.settle(tx, desk, components, appender)
 
@@ -100,7 +92,7 @@ async def _structured_edges(
     for edge in sorted(found, key=lambda known: (known.from_id, known.to_id, known.kind.value, known.scheme)):
         if edge.kind is LinkKind.RELATED and edge.pair in continued:
             continue
-        edges.setdefault((edge.from_id, edge.to_id, edge.kind.value), edge)
+        edges.setdefault(edge.ends, edge)
     return edges
 
 
@@ -163,59 +155,129 @@ async def _decide(
 ) -> set[str]:  # fmt: skip
     """Write what changed among the automatic edges; returns the records that lost one. Uses ``known`` up."""
     restricted = await _restricted(tx, {end for edge in wanted.values() for end in (edge.from_id, edge.to_id)})
-    now = desk.clock()
-    fresh: list[dict[str, Any]] = []
-    changed: list[dict[str, Any]] = []
-    decisions: list[dict[str, Any]] = []
+    change = _Change(desk, appender)
     loosened: set[str] = set()
-
-    def decide(link_id: str, ends: tuple[str, str, str], state: str, evidence: dict[str, str]) -> None:
-        decision: dict[str, Any] = {
-            "id": new_id("lnd", desk.county), "county": desk.county, "from_record_id": ends[0],
-            "to_record_id": ends[1], "kind": ends[2], "decision": state, "method": "REFERENCE", "confidence": 1.0,
-            "evidence": evidence, "decided_by": RULE_1, "decided_at": now,
-        }  # fmt: skip
-        decision["hash"] = decision_hash(decision)
-        decisions.append(decision)
-        appender.wait_for_sequence(decision["id"], "LINK", decision["hash"])
-
     for ends, edge in wanted.items():
         # one end restricted, the other not: never joined by itself, whatever the evidence (WIRES 0.25)
-        state = SUGGESTED if len(edge.pair & restricted) == 1 else ACCEPTED
-        evidence = {"scheme": edge.scheme}
+        is_kept_apart = len(edge.pair & restricted) == 1
+        state = ACCEPTED if _joins(desk, edge) and not is_kept_apart else SUGGESTED
         row = known.pop(ends, None)
         if row is None:
-            link_id = new_id("lnk", desk.county)
-            fresh.append(
-                {
-                    "id": link_id, "county": desk.county, "from_record_id": ends[0], "to_record_id": ends[1],
-                    "kind": ends[2], "state": state, "method": "REFERENCE", "confidence": 1.0, "evidence": evidence,
-                    "decided_by": RULE_1, "decided_at": now, "revoked_at": None,
-                }
-            )  # fmt: skip
-            decide(link_id, ends, state, evidence)
-        elif row.decided_by == RULE_1 and row.state != state:
-            changed.append({"link": row.id, "new_state": state, "new_at": now, "new_revoked": None})
-            decide(row.id, ends, state, evidence)
-            if state != ACCEPTED:
+            change.insert(edge, state)
+            continue
+        if not row.decided_by.startswith(_RULES):
+            continue
+        if row.decided_by == edge.rule == RULE_2 and row.state == SUGGESTED and not is_kept_apart:
+            # the size guard may have had its reason; it looks again below
+            continue
+        if row.state != state or row.decided_by != edge.rule:
+            change.update(row, state, edge)
+            if row.state == ACCEPTED and state != ACCEPTED:
                 loosened.update(edge.pair)
     for ends, row in known.items():
-        if row.decided_by == RULE_1 and row.state in (ACCEPTED, SUGGESTED):
-            changed.append({"link": row.id, "new_state": REVOKED, "new_at": now, "new_revoked": now})
-            decide(row.id, ends, REVOKED, dict(row.evidence))
-            loosened.update(ends[:2])
-    if fresh:
-        await tx.execute(record_links.insert(), fresh)
-    if changed:
-        await tx.execute(
-            update(record_links)
-            .where(record_links.c.id == bindparam("link"))
-            .values(state=bindparam("new_state"), decided_at=bindparam("new_at"), revoked_at=bindparam("new_revoked")),
-            changed,
-        )
-    if decisions:
-        await tx.execute(link_decisions.insert(), decisions)
+        if row.decided_by.startswith(_RULES) and row.state in (ACCEPTED, SUGGESTED):
+            change.update(row, REVOKED)
+            if row.state == ACCEPTED or row.decided_by == RULE_2:
+                # who is left may be few enough for the size guard again
+                loosened.update(ends[:2])
+    await change.write(tx)
     return loosened
+
+
+def _joins(desk: Desk, edge: Edge) -> bool:
+    return edge.rule == RULE_1 or (edge.rule == RULE_2 and desk.links_people)
+
+
+async def _guard(tx: AsyncConnection, desk: Desk, record_ids: Collection[str], appender: Appender) -> set[str]:
+    """Law 13: where likeness alone would make too large a component, all its rule-2 edges become suggestions.
+
+    The component is that of all evidence, accepted or guarded, so that the answer depends on the facts alone. Returns
+    the records whose edges changed.
+    """
+    change, touched = _Change(desk, appender), set()
+    for component in await _components(tx, record_ids, with_guarded=True):
+        edges = await _edges_of(tx, component)
+        by_rule_2 = [row for row in edges.values() if row.decided_by == RULE_2 and row.state in (ACCEPTED, SUGGESTED)]
+        if not by_rule_2:
+            continue
+        restricted = await _restricted(tx, component)
+        state = ACCEPTED if desk.links_people and len(component) <= desk.size_guard else SUGGESTED
+        for row in by_rule_2:
+            is_kept_apart = len({row.from_record_id, row.to_record_id} & restricted) == 1
+            wanted = SUGGESTED if is_kept_apart else state
+            if row.state != wanted:
+                change.update(row, wanted)
+                touched |= component
+    await change.write(tx)
+    return touched
+
+
+class _Change:
+    """Edges to write, each with the decision that goes into the public log."""
+
+    def __init__(self, desk: Desk, appender: Appender) -> None:
+        self._desk, self._appender, self._now = desk, appender, desk.clock()
+        self._fresh: list[dict[str, Any]] = []
+        self._changed: list[dict[str, Any]] = []
+        self._decisions: list[dict[str, Any]] = []
+
+    def insert(self, edge: Edge, state: str) -> None:
+        """A new edge."""
+        evidence = {"scheme": edge.scheme}
+        self._fresh.append(
+            {
+                "id": new_id("lnk", self._desk.county), "county": self._desk.county, "from_record_id": edge.from_id,
+                "to_record_id": edge.to_id, "kind": edge.kind.value, "state": state, "method": edge.method,
+                "confidence": edge.confidence, "evidence": evidence, "decided_by": edge.rule,
+                "decided_at": self._now, "revoked_at": None,
+            }
+        )  # fmt: skip
+        self._decide(edge.ends, state, edge.method, edge.confidence, evidence, edge.rule)
+
+    def update(self, row: AnyRow, state: str, edge: Edge | None = None) -> None:
+        """Another state of a known edge, and where ``edge`` is given its evidence of today."""
+        method, confidence, rule = (
+            (edge.method, edge.confidence, edge.rule) if edge else (row.method, row.confidence, row.decided_by)
+        )
+        evidence = {"scheme": edge.scheme} if edge else dict(row.evidence)
+        self._changed.append(
+            {
+                "link": row.id, "new_state": state, "new_at": self._now, "new_method": method,
+                "new_confidence": confidence, "new_evidence": evidence, "new_by": rule,
+                "new_revoked": self._now if state == REVOKED else None,
+            }
+        )  # fmt: skip
+        ends = (row.from_record_id, row.to_record_id, row.kind)
+        self._decide(ends, state, method, confidence, evidence, rule)
+
+    def _decide(
+        self, ends: tuple[str, str, str], state: str, method: str, confidence: float, evidence: dict[str, Any],
+        rule: str,
+    ) -> None:  # fmt: skip
+        decision: dict[str, Any] = {
+            "id": new_id("lnd", self._desk.county), "county": self._desk.county, "from_record_id": ends[0],
+            "to_record_id": ends[1], "kind": ends[2], "decision": state, "method": method, "confidence": confidence,
+            "evidence": evidence, "decided_by": rule, "decided_at": self._now,
+        }  # fmt: skip
+        decision["hash"] = decision_hash(decision)
+        self._decisions.append(decision)
+        self._appender.wait_for_sequence(decision["id"], "LINK", decision["hash"])
+
+    async def write(self, tx: AsyncConnection) -> None:
+        """Write all of it."""
+        if self._fresh:
+            await tx.execute(record_links.insert(), self._fresh)
+        if self._changed:
+            names = {"state": "state", "decided_at": "at", "revoked_at": "revoked", "method": "method",
+                     "confidence": "confidence", "evidence": "evidence", "decided_by": "by"}  # fmt: skip
+            await tx.execute(
+                update(record_links)
+                .where(record_links.c.id == bindparam("link"))
+                .values({column: bindparam(f"new_{name}") for column, name in names.items()}),
+                self._changed,
+            )
+        if self._decisions:
+            await tx.execute(link_decisions.insert(), self._decisions)
 
 
 def decision_hash(decision: dict[str, Any]) -> str:
@@ -250,15 +312,20 @@ async def _restricted(tx: AsyncConnection, record_ids: Iterable[str]) -> set[str
     return found
 
 
-async def _components(tx: AsyncConnection, record_ids: Collection[str]) -> list[set[str]]:
-    """The connected components of accepted edges around these records."""
+async def _components(
+    tx: AsyncConnection, record_ids: Collection[str], *, with_guarded: bool = False
+) -> list[set[str]]:
+    """The connected components of accepted edges around these records; ``with_guarded``: of rule-2 suggestions too."""
+    holds = record_links.c.state == ACCEPTED
+    if with_guarded:
+        holds = or_(holds, (record_links.c.decided_by == RULE_2) & (record_links.c.state == SUGGESTED))
     neighbours: dict[str, set[str]] = {record_id: set() for record_id in record_ids}
     frontier = set(record_ids)
     while frontier:
         reached: set[str] = set()
         for part in chunks(frontier):
             query = select(record_links.c.from_record_id, record_links.c.to_record_id).where(
-                record_links.c.state == ACCEPTED,
+                holds,
                 or_(record_links.c.from_record_id.in_(part), record_links.c.to_record_id.in_(part)),
             )
             for one, other in await tx.execute(query):

@@ -141,8 +141,9 @@ class InstanceSettings(BaseModel):
         try:
             return self.secret_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as exc:
+            why = (exc.strerror or "").lower() if isinstance(exc, OSError) else "it is not UTF-8"
             raise ConfigurationError(
-                f"[instances.{name}] secret_file: {self.secret_file} cannot be read ({type(exc).__name__})",
+                f"[instances.{name}] secret_file: {self.secret_file} cannot be read: {why}",
                 hint="It holds the secret alone, in UTF-8, readable by the hub's user.",
             ) from exc
 

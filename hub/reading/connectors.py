@@ -15,7 +15,6 @@ from hub.store.tables import (
     case_records,
     connector_incidents,
     connector_states,
-    jobs,
     mapping_worklist,
     quarantine,
     reconciliations,
@@ -36,6 +35,8 @@ class ConnectorRow:
     last_error_hint: str | None
     consecutive_failures: int
     paused_at: datetime | None
+    paused_reason: str | None
+    next_run_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ R = TypeVar("R", IncidentRow, RunRow, ReconciliationRow)
 
 
 async def all_of(connection: AsyncConnection) -> Sequence[ConnectorRow]:
-    """Every instance that ever ran, by name."""
+    """Every instance that was ever scheduled, run or paused, by name."""
     columns = [connector_states.c[name] for name in ConnectorRow.__slots__]
     statement = select(*columns).order_by(connector_states.c.instance)
     return [ConnectorRow(*row) for row in await connection.execute(statement)]
@@ -112,17 +113,6 @@ async def last_runs(connection: AsyncConnection, instances: Iterable[str]) -> di
 async def last_reconciliations(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, ReconciliationRow]:
     """The latest comparison of each instance."""
     return await _latest(connection, reconciliations, instances, ReconciliationRow)
-
-
-async def next_runs(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, datetime]:
-    """When the earliest waiting pull of each instance is due; an instance with none waiting is missing."""
-    by_job = {f"pull:{instance}": instance for instance in instances}
-    statement = (
-        select(jobs.c.job, func.min(jobs.c.due_at, type_=jobs.c.due_at.type))
-        .where(jobs.c.job.in_(list(by_job)), jobs.c.state == "READY")
-        .group_by(jobs.c.job)
-    )
-    return {by_job[job]: due for job, due in await connection.execute(statement)}
 
 
 async def open_quarantine(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, int]:

@@ -22,6 +22,8 @@ connector_states = Table(
     Column("consecutive_failures", Integer, nullable=False),
     Column("paused_at", Instant),
     Column("paused_reason", Text),
+    #: the next pull, as a scheduler last said; in the past where none runs
+    Column("next_run_at", Instant),
 )
 
 connector_incidents = Table(

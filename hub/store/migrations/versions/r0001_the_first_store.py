@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.Column("consecutive_failures", sa.Integer(), nullable=False),
         sa.Column("paused_at", Instant(), nullable=True),
         sa.Column("paused_reason", sa.Text(), nullable=True),
+        sa.Column("next_run_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("instance", name=op.f("pk_connector_states")),
     )
     op.create_table(

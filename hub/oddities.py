@@ -11,12 +11,12 @@ from typing import Any
 
 from hub.model import Entry
 from hub.referrals import CONCLUDED_STATES
-from hub.vocabulary import HandlingEventKind, Outcome, ReferralState
+from hub.vocabulary import Channel, HandlingEventKind, Outcome, ReferralState
 
 _RESULTS = frozenset({HandlingEventKind.RESULT_RECORDED, HandlingEventKind.RESULT_CORRECTED})
 
 
-def anomalies(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+def anomalies(entries: Iterable[Entry], channel: Channel) -> Mapping[str, Entry]:
     """The rules a record's course breaks, each with the first entry that breaks it."""
     course = sorted(entries, key=lambda entry: (entry.occurred_at, entry.position, entry.kind.rank))
     registered = min(
@@ -27,7 +27,9 @@ def anomalies(entries: Iterable[Entry]) -> Mapping[str, Entry]:
     for entry in course:
         if registered is not None and entry.occurred_at < registered:
             found.setdefault("BEFORE_REGISTRATION", entry)
-        if entry.kind in _RESULTS and HandlingEventKind.REFERRED not in seen:
+        # only a court hands every mediation over: other agencies may settle a matter at their own desk
+        is_handed_over = HandlingEventKind.REFERRED in seen or channel is not Channel.LITIGATION
+        if entry.kind in _RESULTS and not is_handed_over:
             found.setdefault("RESULT_WITHOUT_REFERRAL", entry)
         if entry.kind is HandlingEventKind.RESULT_CORRECTED and not seen & _RESULTS:
             found.setdefault("CORRECTION_WITHOUT_RESULT", entry)

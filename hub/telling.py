@@ -250,7 +250,7 @@ class RecordWork:
 
     def _note_anomalies(self, facts: CaseFacts, appender: Appender) -> None:
         """Impossible sequences appear and vanish with the facts that make them."""
-        found = {f"{ANOMALY}{rule}": entry for rule, entry in anomalies(facts.entries).items()}
+        found = {f"{ANOMALY}{rule}": entry for rule, entry in anomalies(facts.entries, facts.channel).items()}
         for source_event_id, entry in found.items():
             known = self.entries.get(source_event_id)
             about = f"{entry.source_event_id}@{entry.occurred_at.timestamp()}"

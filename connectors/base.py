@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
 from hub.vocabulary import AgencyKind, CountyTables
@@ -102,6 +102,12 @@ class FolderWire(Protocol):
         ...
 
 
+WireKind = Literal["http", "folder"]
+
+#: the wire that the connector's ``wire_kind`` names, open for its instance
+AnyWire = Any
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """A webhook whose signature was right: what to keep, and what the partner must be answered once it is kept."""
@@ -130,10 +136,14 @@ class Connector(Protocol):
     agency_kind: ClassVar[AgencyKind]
     #: one sentence for ``dispute-hub connectors list``
     summary: ClassVar[str]
+    #: which wire it speaks: ``http`` or ``folder``
+    wire_kind: ClassVar[WireKind]
+    #: whether single records can be asked for again; where not, a lost one is reported and waits for the partner
+    can_fetch: ClassVar[bool]
     mapping_version: int
     config: InstanceConfig
 
-    async def check(self, wire: HttpWire) -> str:
+    async def check(self, wire: AnyWire) -> str:
         """Prove address and credentials with the smallest harmless request; return one sentence of what was seen."""
         ...
 
@@ -141,15 +151,19 @@ class Connector(Protocol):
         """Where a new run begins: the kept cursor less the declared overlap, or ``since``, or the very start."""
         ...
 
-    async def pull(self, wire: HttpWire, cursor: Cursor) -> Page:
+    async def pull(self, wire: AnyWire, cursor: Cursor) -> Page:
         """One page from the cursor on; the same cursor may be asked again. An empty page means empty."""
         ...
 
-    def digest(self, wire: HttpWire, window: Window) -> AsyncIterator[DigestEntry]:
+    async def acknowledge(self, wire: AnyWire, page: Page) -> None:
+        """Tell the partner that this page is kept; called after its commit, and again if that was cut off."""
+        ...
+
+    def digest(self, wire: AnyWire, window: Window) -> AsyncIterator[DigestEntry]:
         """The partner's own list of what it holds in the window."""
         ...
 
-    async def fetch(self, wire: HttpWire, native_ids: Sequence[str]) -> Sequence[Item]:
+    async def fetch(self, wire: AnyWire, native_ids: Sequence[str]) -> Sequence[Item]:
         """Re-read single records: every row the partner holds for these ids; an absent id yields nothing."""
         ...
 
@@ -160,3 +174,21 @@ class Connector(Protocol):
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """Pure: one record from the newest version of each of its items, oldest first."""
         ...
+
+    async def listed(self, wire: AnyWire, window: Window) -> Sequence[Window]:
+        """The stretches that ``digest`` tells of whole: only inside them can something be said to be gone."""
+        ...
+
+
+class HttpPartner:
+    """What most HTTP partners have in common; a connector class may begin with it."""
+
+    wire_kind: ClassVar[WireKind] = "http"
+    can_fetch: ClassVar[bool] = True
+
+    async def acknowledge(self, wire: HttpWire, page: Page) -> None:
+        """Nothing: asking for the next page is all this partner hears."""
+
+    async def listed(self, wire: HttpWire, window: Window) -> Sequence[Window]:
+        """Its list tells of the whole window."""
+        return (window,)

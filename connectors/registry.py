@@ -18,7 +18,14 @@ from hub.errors import ConfigurationError
 GROUP = "dispute_hub.connectors"
 
 #: our own products: name → module:class
-PRODUCTS: Mapping[str, str] = MappingProxyType({"court": "connectors.court:CourtConnector"})
+PRODUCTS: Mapping[str, str] = MappingProxyType(
+    {
+        "court": "connectors.court:CourtConnector",
+        "hotline": "connectors.hotline:HotlineConnector",
+        "petition": "connectors.petition:PetitionConnector",
+        "police": "connectors.police:PoliceConnector",
+    }
+)
 
 #: what a connector class is to the hub: something that one configuration makes a connector of
 ConnectorFactory = Callable[[InstanceConfig], Connector]
@@ -26,6 +33,7 @@ ConnectorFactory = Callable[[InstanceConfig], Connector]
 #: what a class must show before it is configured
 _REQUIRED = (
     "product", "agency_kind", "summary", "check", "start_cursor", "pull", "digest", "fetch", "map", "compose",
+    "wire_kind", "can_fetch", "acknowledge", "listed",
 )  # fmt: skip
 
 

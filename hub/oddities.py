@@ -6,10 +6,11 @@ Pure functions of the facts as they stand: what they find appears with its facts
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, time
 from itertools import combinations
 from typing import Any
 
-from hub.model import Entry
+from hub.model import SHANGHAI, Entry
 from hub.referrals import CONCLUDED_STATES
 from hub.vocabulary import Channel, HandlingEventKind, Outcome, ReferralState
 
@@ -25,7 +26,7 @@ def anomalies(entries: Iterable[Entry], channel: Channel) -> Mapping[str, Entry]
     found: dict[str, Entry] = {}
     seen: set[HandlingEventKind] = set()
     for entry in course:
-        if registered is not None and entry.occurred_at < registered:
+        if registered is not None and _is_before(entry.occurred_at, registered):
             found.setdefault("BEFORE_REGISTRATION", entry)
         # only a court hands every mediation over: other agencies may settle a matter at their own desk
         is_handed_over = HandlingEventKind.REFERRED in seen or channel is not Channel.LITIGATION
@@ -35,6 +36,12 @@ def anomalies(entries: Iterable[Entry], channel: Channel) -> Mapping[str, Entry]
             found.setdefault("CORRECTION_WITHOUT_RESULT", entry)
         seen.add(entry.kind)
     return found
+
+
+def _is_before(at: datetime, registered: datetime) -> bool:
+    # midnight to the second is a date without a time: it may be any hour of that day
+    is_date = at.astimezone(SHANGHAI).time() == time()
+    return at.astimezone(SHANGHAI).date() < registered.astimezone(SHANGHAI).date() if is_date else at < registered
 
 
 def conflicting_results(referrals: Iterable[Any]) -> tuple[str, ...]:

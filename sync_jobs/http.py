@@ -95,8 +95,10 @@ class AiohttpWire:
             ) from None
         except aiohttp.ClientError as exc:
             raise _transient(exc) from None
-        except (OSError, ValueError) as exc:
-            raise TransientError("the connection broke", kind="CONNECTION_LOST", hint=type(exc).__name__) from None
+        except (OSError, ValueError):
+            raise TransientError(
+                "the connection broke", kind="CONNECTION_LOST", hint="if daily: a firewall in between?"
+            ) from None
 
     async def _keep_pace(self) -> None:
         if not self._options.max_requests_per_s:
@@ -161,7 +163,7 @@ def _tls(options: WireOptions) -> ssl.SSLContext | bool:
             context.load_cert_chain(options.client_cert_file, options.client_key_file)
     except (OSError, ssl.SSLError) as exc:
         raise ConfigurationError(
-            f"the certificates for {options.base_url} cannot be used: {type(exc).__name__}",
+            f"the certificates for {options.base_url} cannot be used",
             hint="Check ca_file, client_cert_file and client_key_file: PEM, readable by the hub's user.",
         ) from exc
     return context
@@ -197,19 +199,20 @@ def _until(instant: datetime) -> float:
 
 
 def _transient(exc: aiohttp.ClientError) -> TransientError:
-    name = type(exc).__name__
     if isinstance(exc, aiohttp.ClientSSLError):
         return TransientError(
-            "no trusted connection", kind="CERTIFICATE", hint=f"{name}: check ca_file and the partner's certificate"
+            "no trusted connection", kind="CERTIFICATE", hint="check ca_file and the partner's certificate"
         )
     if isinstance(exc, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return TransientError("the proxy does not let us through", kind="PROXY", hint=name)
+        return TransientError("the proxy does not let us through", kind="PROXY", hint="check proxy")
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return TransientError("the partner's name is not known", kind="NAME_UNKNOWN", hint="check base_url and DNS")
     if isinstance(exc, aiohttp.ClientConnectorError):
-        return TransientError("nobody answers at the partner's address", kind="CONNECTION_REFUSED", hint=name)
+        return TransientError(
+            "nobody answers at the partner's address", kind="CONNECTION_REFUSED", hint="check base_url and the route"
+        )
     if isinstance(exc, aiohttp.ClientPayloadError):
-        return TransientError("the answer broke off", kind="CUT_ANSWER", hint=name)
+        return TransientError("the answer broke off", kind="CUT_ANSWER", hint="it is asked for again")
     if isinstance(exc, aiohttp.ClientResponseError):
-        return TransientError("the answer is no HTTP", kind="BROKEN_ANSWER", hint=name)
-    return TransientError("the connection broke", kind="CONNECTION_LOST", hint=name)
+        return TransientError("the answer is no HTTP", kind="BROKEN_ANSWER", hint="a gateway in between?")
+    return TransientError("the connection broke", kind="CONNECTION_LOST", hint="if daily: a firewall in between?")

@@ -77,6 +77,10 @@ async def _pull_pages(
         at = cursor
         page: Page = await with_patience(report, lambda: connector.pull(wire, at))  # noqa: B023
         kept = await _keep(desk, connector, report, page, fence)
+        if page.receipt is not None:
+            # after the commit, never before: what was acknowledged is not sent again
+            done = page
+            await with_patience(report, lambda: connector.acknowledge(wire, done))  # noqa: B023
         waiting += kept
         if waiting >= BATCH:
             report.ties |= await _apply(desk, connector, report, fence)

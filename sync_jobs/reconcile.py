@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import blake2b
 
 from sqlalchemy import insert, select, tuple_
@@ -26,45 +25,23 @@ from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, inbox_items, reconciliation_differences, reconciliations
 from hub.store.turn import take_turn
+from sync_jobs.compare_lists import compare_lists
+from sync_jobs.differences import (
+    FETCHED,
+    GONE,
+    MISSING,
+    OPEN,
+    QUARANTINED,
+    REMOVED,
+    STALE,
+    Difference,
+    ReconcileReport,
+)
 from sync_jobs.pull import NotedWire, Progress, keep_fetched
 from sync_jobs.runs import RunReport, begin, finish, source_of, with_patience
 
 #: entries compared at a time
 BATCH = 500
-
-MISSING, STALE, GONE = "MISSING", "STALE", "GONE"
-FETCHED, REMOVED, QUARANTINED, OPEN = "FETCHED", "REMOVED", "QUARANTINED", "OPEN"
-
-
-@dataclass(slots=True)
-class Difference:
-    """One key on which the two lists disagreed, and what became of it."""
-
-    native_id: str
-    native_no: str
-    difference: str
-    resolution: str = OPEN
-
-
-@dataclass(slots=True)
-class ReconcileReport:
-    """Keys in the partner's list; of these held by us, of these quarantined; and what was repaired."""
-
-    instance: str
-    id: str
-    started_at: datetime
-    expected: int = 0
-    held: int = 0
-    quarantined: int = 0
-    repaired: int = 0
-    removed: int = 0
-    differences: list[Difference] = field(default_factory=list)
-    run: RunReport | None = None
-
-    @property
-    def is_equal(self) -> bool:
-        """Every listed key is held or quarantined."""
-        return self.held + self.quarantined == self.expected
 
 
 @dataclass(slots=True)
@@ -105,7 +82,10 @@ async def reconcile_instance(
     report = ReconcileReport(connector.config.name, new_id("rcn", desk.county), run.started_at, run=run)
     window = window or Window()
     try:
-        await _compare_all(desk, connector, wire, window, report, run, fence, progress)
+        if connector.can_fetch:
+            await _compare_all(desk, connector, wire, window, report, run, fence, progress)
+        else:
+            await compare_lists(desk, connector, wire, window, report, fence)
     except PartnerError as error:
         run.error = error
     for kind, times in wire.incidents.items():

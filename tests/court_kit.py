@@ -18,7 +18,8 @@ from hub.desk import Desk
 from hub.store.tables import case_records
 from sync_jobs.http import AiohttpWire, WireOptions, open_http_wire
 from sync_jobs.pull import pull_instance
-from sync_jobs.reconcile import ReconcileReport, reconcile_instance
+from sync_jobs.differences import ReconcileReport
+from sync_jobs.reconcile import reconcile_instance
 from sync_jobs.runs import RunReport
 
 from .hub_kit import Clock, court_config, open_desk

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.base import HttpWire, InstanceConfig, Window
+from connectors.base import HttpPartner, HttpWire, InstanceConfig, Window
 from connectors.court import mapping, paging
 from connectors.court.paging import Listing
 from connectors.court.rows import fingerprint, stamp_text
@@ -26,7 +26,7 @@ PAGE_SIZE = 100
 _DIGEST_TRIES = 5
 
 
-class CourtConnector:
+class CourtConnector(HttpPartner):
     """One court platform of one county.
 
     Options: ``sign_type`` (``MD5`` or ``SM3``), ``page_size`` (1–100).

@@ -22,7 +22,6 @@ from connectors.court.rows import day, loads, text
 from hub.errors import BadPayloadError
 from hub.model import CaseFacts, Entry, Fact, Item, RecordName, Reference, UnknownCode, shanghai_midnight
 from hub.vocabulary import (
-    UNKNOWN,
     CaseRecordState,
     Channel,
     Classification,

@@ -150,11 +150,10 @@ class HotlineControl:
     async def _webhooks(self, command: Command) -> object:
         settings = self._sender.settings
         sign_type = str(command.get("signType", settings.sign_type))
-        if sign_type not in ("", "SM3"):
-            raise UserInputError("signType is SM3 or ''")
-        settings.sign_type = sign_type
-        settings.factor = float(command.get("factor", settings.factor))
-        settings.url = command.get("url", settings.url)
+        factor, url = float(command.get("factor", settings.factor)), command.get("url", settings.url)
+        if sign_type not in ("", "SM3") or not factor >= 0 or not isinstance(url, str | None):
+            raise UserInputError("signType is SM3 or '', factor a number from 0, url a text or null")
+        settings.sign_type, settings.factor, settings.url = sign_type, factor, url
         self._sender.wake()
         events = list(self._desk.store.hooks(command.get("native_id", "")))
         return {"url": settings.url, "factor": settings.factor, "signType": sign_type, "events": events}

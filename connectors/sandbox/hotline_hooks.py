@@ -83,7 +83,8 @@ class HookSender:
                 due = self._store.next_due(self._clock())
                 wait = None if due is None else max(0.0, due - self._clock())
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
 
     def _launch(self, session: aiohttp.ClientSession) -> None:
         hooks = [hook for hook in self._store.due_hooks(self._clock()) if hook.id not in self._underway]

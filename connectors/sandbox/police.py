@@ -73,6 +73,10 @@ class RunningPolice:
         """One command of :mod:`connectors.sandbox.police_control`. Raises UserInputError or NotFoundError."""
         return await self._control.perform({"do": do, **arguments})
 
+    async def watch(self) -> None:
+        """Until cancelled; raises whatever ends the look-out."""
+        await (self._watch if self._watch is not None else asyncio.Event().wait())
+
     async def close(self) -> None:
         """Stop looking, close the store, remove a temporary folder. Raises whatever ended the look-out early."""
         try:
@@ -122,7 +126,7 @@ async def serve_police(options: PoliceOptions, on_ready: Callable[[RunningPolice
     police = await start_police(options)
     try:
         on_ready(police)
-        await asyncio.Event().wait()
+        await police.watch()
     finally:
         await police.close()
 

@@ -14,8 +14,9 @@ from random import Random
 from connectors.sandbox.county import LIVE_FROM, START, County
 from connectors.sandbox.kept_store import Progress, open_kept_store, remove_store
 from connectors.sandbox.plan import PERIOD_BEGIN
-from connectors.sandbox.police_course import Change, Pace, PoliceCourse
+from connectors.sandbox.police_course import PoliceCourse
 from connectors.sandbox.police_dispatch import Dispatch, end_of_month, weeks
+from connectors.sandbox.police_life import Change, Pace
 from connectors.sandbox.police_store import PoliceStore
 from connectors.sandbox.routes import POLICE
 from connectors.sandbox.stamps import stamp

@@ -6,15 +6,15 @@ outcome is left open: it is written only after the hub's RETURN (WIRES.md 2.6).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from connectors.sandbox import police_forms as forms
 from connectors.sandbox.chance import luck
 from connectors.sandbox.matters import CENTRE, HandOver, Matter, Quarrel
 from connectors.sandbox.police_forms import CJD, FKD, JJD, Form, form
+from connectors.sandbox.police_life import Change, Life, Pace
 from connectors.sandbox.routes import HOTLINE, POLICE, PoliceRoute
 from connectors.sandbox.stamps import stamp
 from hub.vocabulary import PartyRole
@@ -25,53 +25,6 @@ _VISITS = ("民警到场了解情况，已安抚双方情绪。", "到场处置�
 _SINGLE = {"01": forms.CRIME, "02": forms.PUBLIC_ORDER}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One version of one form."""
-
-    dataset: str
-    row: Form
-    #: when it was written: its GXSJ
-    at: datetime
-    #: it leaves the house no earlier than this
-    send_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """What differs between the history told in one go and the life that goes on."""
-
-    #: gives the next serial of a series of numbers
-    serial: Callable[[str], int]
-    #: calls and dispatches changed twice within one window are told once
-    window: Callable[[datetime], object]
-    #: how late a call's own form comes where it comes late
-    orphaned_for: timedelta
-    #: everything has happened by then; None = the outcome at the centre is open
-    limit: datetime | None = None
-
-
-@dataclass(slots=True)
-class _Life:
-    """One form from its first version to its last: (when, the whole row, withdrawn)."""
-
-    dataset: str
-    states: list[tuple[datetime, Form, bool]]
-    late: timedelta = timedelta()
-
-    @property
-    def row(self) -> Form:
-        return self.states[-1][1]
-
-    def change(self, at: datetime, **values: str) -> None:
-        self.states.append((at, self.row | values, False))
-
-    def withdraw(self, at: datetime, is_emptied: bool) -> None:
-        kept = ("JJDBH", "CJDBH", "FKDBH")
-        row = {name: value if name in kept or not is_emptied else "" for name, value in self.row.items()}
-        self.states.append((at, row, True))
-
-
 @dataclass(slots=True)
 class PoliceCourse:
     """One call of one quarrel."""
@@ -79,7 +32,7 @@ class PoliceCourse:
     matter: Matter
     quarrel: Quarrel
     pace: Pace
-    _lives: list[_Life] = field(default_factory=list)
+    _lives: list[Life] = field(default_factory=list)
 
     def changes(self) -> list[Change]:
         """Every version of every form, in the order in which they are written."""
@@ -95,14 +48,14 @@ class PoliceCourse:
 
     # the call
 
-    def _call(self, answered_at: datetime | None) -> _Life:
+    def _call(self, answered_at: datetime) -> Life:
         matter, at = self.matter, self.matter.received_at
         row = self._call_row()
-        life = _Life(JJD, [])
+        life = Life(JJD, [])
         if matter.native_code[:2] == "05" and self._is("orphaned", 0.012):
             life.late = self.pace.orphaned_for
-        taken_at = self._by(at + timedelta(seconds=20 + int(self._luck("taken") * 60)))
-        steps: list[tuple[datetime, Form]] = [(taken_at, {"JQCLZTDM": "1"})]
+        taken_at = self._by(at + timedelta(seconds=20 + int(self._luck("taken") * 40)))
+        steps = self._stages(taken_at, answered_at)
         if self._is("slip", 0.03):
             wrong = self._slip(row)
             steps.append((self._by(taken_at + self._luck("slip-at") * 60 * _HOUR), {name: row[name] for name in wrong}))
@@ -110,16 +63,20 @@ class PoliceCourse:
         transfer = self._transferred()
         if transfer is not None:
             steps.append((self._by(transfer.received_at + timedelta(seconds=30)), {"LZGDBH": transfer.native_id}))
-        if answered_at is not None:
-            steps.append((answered_at, {"JQCLZTDM": "3"}))
-            is_open = self.pace.limit is None and self._to_centre is not None
-            if not is_open and not self._is("never-visited", 0.1):
-                hours = 2 + 18 * self._luck("follow") if self._route is PoliceRoute.NO_DISPUTE else 20 + self._days(8)
-                steps.append((self._by(self._last() + hours * _HOUR), {"JQCLZTDM": "4"}))
         for when, changed in sorted(steps, key=lambda step: step[0]):
             row = row | changed
             life.states.append((when, row, False))
         return life
+
+    def _stages(self, taken_at: datetime, answered_at: datetime) -> list[tuple[datetime, Form]]:
+        """From taken to followed up (WIRES.md 2.15); what waits for the centre is not followed up yet."""
+        sent = next(life for life in self._lives if life.dataset == CJD)
+        reached = [taken_at, sent.states[0][0], sent.states[-1][0], answered_at]
+        is_open = self.pace.limit is None and self._to_centre is not None
+        if not is_open and not self._is("never-visited", 0.1):
+            hours = 2 + 18 * self._luck("follow") if self._route is PoliceRoute.NO_DISPUTE else 20 + self._days(8)
+            reached.append(self._by(self._last() + hours * _HOUR))
+        return [(when, {"JQCLZTDM": str(state)}) for state, when in enumerate(accumulate(reached, max))]
 
     def _call_row(self) -> Form:
         matter, number = self.matter, self.matter.native_id
@@ -187,12 +144,12 @@ class PoliceCourse:
         arrival = forms.NO_DATE if drawn < 0.07 else "" if drawn < 0.11 else stamp(there_at)
         sent = forms.NO_DATE if self._luck("sending", number) < 0.01 else stamp(sent_at)
         row = form(CJD, CJDBH=number, JJDBH=self.matter.native_id, CJDWDM=self._station, CJSJ=sent)
-        life = _Life(CJD, [(sent_at + timedelta(seconds=5), row, False)])
+        life = Life(CJD, [(sent_at + timedelta(seconds=5), row, False)])
         words = _VISITS[int(self._luck("words", number) * len(_VISITS))]
         life.change(there_at + timedelta(seconds=30), DDXCSJ=arrival, CJQK=words)
         self._lives.append(life)
 
-    def _feedbacks(self, visited: datetime) -> datetime | None:
+    def _feedbacks(self, visited: datetime) -> datetime:
         """Write what came of it; returns when the first word of it was written."""
         first = self._by(visited + timedelta(minutes=15 + int(self._luck("first") * 140)))
         before = len(self._lives)
@@ -206,8 +163,7 @@ class PoliceCourse:
                 self._handed_elsewhere(handed)
             else:
                 self._handed_over(handed)
-        written = [life.states[0][0] for life in self._lives[before:]]
-        return min(written) if written else None
+        return min(life.states[0][0] for life in self._lives[before:])
 
     def _kept(self, at: datetime) -> None:
         route = self._route
@@ -276,7 +232,7 @@ class PoliceCourse:
         else:
             self._feedback(ended, last, CENTRE)
 
-    def _feedback(self, at: datetime, result: str, unit: str = "") -> _Life:
+    def _feedback(self, at: datetime, result: str, unit: str = "") -> Life:
         matter, number = self.matter, self._number("F", at)
         cjd = next(life.row["CJDBH"] for life in self._lives if life.dataset == CJD)
         is_told = result not in forms.OUTCOMES or self._luck("told", number) < 0.7
@@ -285,13 +241,13 @@ class PoliceCourse:
             YJDW=unit, DSRXX=forms.parties_text(matter.parties) if is_told else "",
             **forms.classes_of(matter.native_code, matter.native_id),
         )  # fmt: skip
-        life = _Life(FKD, [(self._by(at + timedelta(seconds=20 + int(self._luck("typed", number) * 200))), row, False)])
+        life = Life(FKD, [(self._by(at + timedelta(seconds=20 + int(self._luck("typed", number) * 200))), row, False)])
         self._lives.append(life)
         return life
 
     # numbers, times, luck
 
-    def _versions(self, life: _Life) -> list[Change]:
+    def _versions(self, life: Life) -> list[Change]:
         kept = life.states
         if life.dataset in (JJD, CJD):
             key = next(iter(life.row.values()))

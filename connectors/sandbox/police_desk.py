@@ -11,9 +11,10 @@ from connectors.sandbox.county import County
 from connectors.sandbox.living_desk import LivingDesk
 from connectors.sandbox.matters import CENTRE, Quarrel
 from connectors.sandbox.partner_store import Step
-from connectors.sandbox.police_course import Change, Pace, PoliceCourse
+from connectors.sandbox.police_course import PoliceCourse
 from connectors.sandbox.police_dispatch import Dispatch
 from connectors.sandbox.police_forms import BUREAU, CJD, FKD, JJD, NUMBER, YSHZ, Form, form
+from connectors.sandbox.police_life import Change, Pace
 from connectors.sandbox.police_rule import TAKEN, TransferRule
 from connectors.sandbox.police_store import PoliceStore
 from connectors.sandbox.routes import POLICE

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import orjson
 
 from connectors.sandbox.chance import luck
-from connectors.sandbox.faults import Faults
+from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.partner_store import Step
 from connectors.sandbox.police_drop import Drop
 from connectors.sandbox.police_forms import BUREAU, COLUMNS, DZ_FKD, DZ_JJD, FKD, JJD, Form
@@ -135,15 +135,17 @@ class Dispatch:
             return
         serial = self._store.next_serial("batch")
         name = f"{BUREAU}_{order.at:%Y%m%d%H%M%S}_{serial:05d}.zip"
-        if order.quirks is not None and versions and self._faults.strike("unknown"):
-            self._misname(versions)
+        unknown = self._struck(order, "unknown") if versions else None
+        if unknown is not None:
+            self._misname(versions, unknown)
         parts = self._parts(order, versions, str(serial))
-        if order.kind == _ROWS and self._has(order, "gap"):
+        if order.kind == _ROWS and self._struck(order, "gap"):
             self._withhold(order, serial, name, parts)
             return
         self._write(order, serial, name, parts)
-        if order.kind == _ROWS and self._has(order, "duplicate"):
-            self._duplicate(order, name)
+        twice = self._struck(order, "duplicate") if order.kind == _ROWS else None
+        if twice is not None:
+            self._duplicate(order, name, twice)
         for version in versions:
             if version.batch is None and luck("repeated", self._seed, str(version.id)) < _REPEATED:
                 self._store.repeat(version.id, order.at + _SECOND)
@@ -175,34 +177,34 @@ class Dispatch:
     def _write(self, order: _Order, serial: int, name: str, parts: _Filled) -> None:
         spoilt = self._spoilt(order, [part.dataset for part, _ in parts if part.rows])
         content = batch_bytes([part for part, _ in parts], order.at, spoilt)
-        is_double = order.quirks is not None and order.kind == _ROWS and self._faults.strike("name") is not None
+        is_double = order.kind == _ROWS and self._struck(order, "name") is not None
         state = "double" if is_double else "written"
         self._store.carried(order.ids, serial)
         self._store.keep_batch(_kept(serial, name, hashlib.sha256(content).hexdigest(), order, state, parts))
         self._publish(order, name, content)
 
     def _publish(self, order: _Order, name: str, content: bytes) -> None:
-        if self._has(order, "reorder"):
+        if self._struck(order, "reorder"):
             self.drop.hold(name, content)
             return
         for mode, publish in (("partial", self.drop.publish_half), ("delay", self.drop.publish_unmarked)):
-            fault = self._faults.strike(mode) if order.quirks is not None else None
+            fault = self._struck(order, mode)
             if fault is not None:
                 publish(name, content, fault.number("seconds", 3), bool(fault.options.get("stays")))
                 return
         self.drop.publish(name, content)
 
-    def _duplicate(self, order: _Order, name: str) -> None:
+    def _duplicate(self, order: _Order, name: str, fault: Fault) -> None:
         content = self.drop.content(name)
-        if self._faults.option("duplicate", "how") == "name" and content is not None:
+        if fault.text("how", "") == "name" and content is not None:
             self.drop.publish(name, content)
         else:
             self._send(_Order(order.at, _ROWS, order.ids, order.tries, quirks=None))
 
-    def _has(self, order: _Order, mode: str) -> bool:
+    def _struck(self, order: _Order, mode: str) -> Fault | None:
         if order.quirks is None:
-            return False
-        return mode in order.quirks or self._faults.strike(mode) is not None
+            return None
+        return Fault(1) if mode in order.quirks else self._faults.strike(mode)
 
     def _spoilt(self, order: _Order, datasets: Sequence[str]) -> dict[str, str]:
         if order.quirks is None or not datasets:
@@ -210,14 +212,13 @@ class Dispatch:
         hit = [mode for mode in _SPOILS if self._faults.strike(mode)]
         return {mode: self._faults.rng.choice(datasets) for mode in hit}
 
-    def _misname(self, versions: list[Version]) -> None:
+    def _misname(self, versions: list[Version], fault: Fault) -> None:
         """A form that nobody has seen yet holds an unknown code, in the police's own book too."""
-        options = {name: self._faults.option("unknown", name) for name in ("dataset", "field", "value")}
-        field, value = str(options["field"] or "JQLXDM"), str(options["value"] or "0597")
+        field, value, wanted = fault.text("field", "JQLXDM"), fault.text("value", "0597"), fault.text("dataset", "")
         fresh = [
             at
             for at, version in enumerate(versions)
-            if version.batch is None and field in version.row and options["dataset"] in (None, version.dataset)
+            if version.batch is None and field in version.row and wanted in ("", version.dataset)
         ]
         disputes = [at for at in fresh if versions[at].row.get("JQLBDM") == "05"] or fresh
         if disputes:

@@ -5,7 +5,6 @@ A form is a dict of column to text, '' where nothing is known (WIRES.md 2.4, 2.1
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
@@ -43,8 +42,9 @@ COLUMNS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         JJD: {
             "JJDBH": "接警单编号", "BJSJ": "报警时间", "BJFSDM": "报警方式代码", "BJRXM": "报警人姓名",
-            "BJDH": "报警电话", "BJNR": "报警内容", "SFDD": "事发地点", "XZQHDM": "行政区划代码", "BJRXZB": "报警人X坐标",
-            "BJRYZB": "报警人Y坐标", "ZBX": "坐标系", "JQLBDM": "警情类别代码", "JQLXDM": "警情类型代码",
+            "BJDH": "报警电话", "BJNR": "报警内容", "SFDD": "事发地点", "XZQHDM": "行政区划代码",
+            "BJRXZB": "报警人X坐标", "BJRYZB": "报警人Y坐标", "ZBX": "坐标系",
+            "JQLBDM": "警情类别代码", "JQLXDM": "警情类型代码",
             "JQXLDM": "警情细类代码", "GXDWDM": "管辖单位代码", "JQCLZTDM": "警情处理状态代码",
             "LZGDBH": "流转工单编号", "GXBS": "更新标识", "GXSJ": "更新时间",
             "LHLX": "来话类型", "YSBH": "移送编号", "JJYBH": "接警员编号",
@@ -76,6 +76,7 @@ EXTRA = ("LHLX", "YSBH", "HZBH", "JJYBH")
 NUMBER: Mapping[str, str] = MappingProxyType({JJD: "JJDBH", CJD: "CJDBH", FKD: "FKDBH", YSHZ: "YSBH"})
 CLOCK: Mapping[str, str] = MappingProxyType({JJD: "BJSJ", FKD: "FKSJ"})
 
+_BLANK = str.maketrans("\t\r\n", "   ")
 _ROLES = {
     PartyRole.CALLER: "报警人",
     PartyRole.RESPONDENT: "对方",
@@ -92,8 +93,9 @@ def form(dataset: str, **values: str) -> Form:
 
 def written(value: str, separator: str) -> str:
     """A value as a field of a line: one space for each character that would break the line (WIRES.md 2.3)."""
-    clean = re.sub(r"[\t\r\n]", " ", value)
-    return clean.replace(separator, " ") if separator in clean else clean
+    if value.isalnum():
+        return value
+    return value.translate(_BLANK).replace(separator, " ")
 
 
 def classes_of(code: str, key: str) -> Form:

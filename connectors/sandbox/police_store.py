@@ -15,8 +15,8 @@ from pathlib import Path
 import orjson
 
 from connectors.sandbox.partner_store import Key, PartnerStore
-from connectors.sandbox.police_course import Change
 from connectors.sandbox.police_forms import JJD, NUMBER, WITHDRAWN, YSHZ, Form, clock_of
+from connectors.sandbox.police_life import Change
 from connectors.sandbox.stamps import read_stamp, stamp
 
 _INSERT = "INSERT INTO version(dataset, number, jjdbh, gxsj, clock, send_at, body) VALUES(?, ?, ?, ?, ?, ?, ?)"
@@ -169,10 +169,11 @@ class PoliceStore(PartnerStore):
     def month(self, dataset: str, columns: Iterable[str], month: str, until: datetime) -> list[Form]:
         """Held at that moment: these columns of the latest version of every form of the month, withdrawn or not."""
         query = (
-            "SELECT number, body FROM version WHERE dataset=? AND clock>=? AND clock<? AND gxsj<=?"
-            " ORDER BY number, gxsj, id"
+            "SELECT number, body FROM version WHERE dataset=? AND clock>=? AND clock<?"
+            # what a wrong clock stamped later was held by then all the same
+            " AND (gxsj<=? OR send_at<=?) ORDER BY number, gxsj, id"
         )
-        values = (dataset, month, f"{month}~", stamp(until))
+        values = (dataset, month, f"{month}~", stamp(until), stamp(until))
         latest: dict[str, Form] = {}
         for number, body in self._db.execute(query, values):
             row = orjson.loads(body)

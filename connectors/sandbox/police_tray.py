@@ -84,6 +84,9 @@ class Tray:
     def _answered(self, batch: Batch, ack: bytes, refused: list[tuple[str, int, str]]) -> None:
         is_refused_whole = any(dataset == "" and line == 0 for dataset, line, _ in refused)
         self._store.settle(batch, "rejected" if is_refused_whole else "acked", ack)
+        if batch.state not in ("written", "double"):
+            # answered before: what had to be done about it is done
+            return
         if refused:
             self._desk.touch()
         if is_refused_whole:

@@ -17,6 +17,8 @@ from connectors.sandbox.chance import luck
 from connectors.sandbox.police_forms import COLUMNS, EXTRA, Form, written
 
 MANIFEST = "ZA_DATA_INDEX.xml"
+#: a column that only some of their exports have
+_OFFICER = "JJYBH"
 #: columns that some of their exports leave out
 _LEFT_OUT = {"JJD": ("BJRXZB", "BJRYZB", "ZBX"), "CJD": ("CJQK",)}
 _BLOCK = """<DATA>
@@ -74,8 +76,8 @@ def quirky_style(dataset: str, rows: Sequence[Form], key: str) -> Style:
     columns = list(plain_style(dataset, rows).columns)
     if rng.random() < 0.15:
         columns = [name for name in columns if name not in _LEFT_OUT.get(dataset, ())]
-    if "JJYBH" in COLUMNS[dataset] and rng.random() < 0.3:
-        columns.append("JJYBH")
+    if _OFFICER in COLUMNS[dataset] and rng.random() < 0.3:
+        columns.append(_OFFICER)
     if rng.random() < 0.6:
         rng.shuffle(columns)
     encoding = "GB18030" if rng.random() < 0.45 else "UTF-8"
@@ -119,7 +121,7 @@ def _bcp(part: Part, wrong: Mapping[str, str]) -> bytes:
     between, after = style.between[1], style.after[1]
     lines = [between.join(style.columns)] if style.has_header else []
     for row in part.rows:
-        lines.append(between.join(written(_value(row, name), between) for name in style.columns))
+        lines.append(_line(row, style))
     if wrong.get("row") == part.dataset:
         lines[-1] = between.join(lines[-1].split(between)[:-2])
     text = "".join(line + after for line in lines)
@@ -129,10 +131,12 @@ def _bcp(part: Part, wrong: Mapping[str, str]) -> bytes:
     return text.encode(style.encoding)
 
 
-def _value(row: Form, name: str) -> str:
-    if name == "JJYBH":
-        return f"{int(luck('officer', *row.values()) * 10**6):06d}"
-    return row.get(name, "")
+def _line(row: Form, style: Style) -> str:
+    between = style.between[1]
+    values = [row.get(name, "") for name in style.columns]
+    if _OFFICER in style.columns:
+        values[style.columns.index(_OFFICER)] = f"{int(luck('officer', *row.values()) * 10**6):06d}"
+    return between.join(written(value, between) for value in values)
 
 
 def _packed(files: Mapping[str, bytes], at: datetime) -> bytes:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import NotFoundError, UserInputError
@@ -43,7 +44,27 @@ K2A_LITIGATION = Definition(
     "K2a.LITIGATION", "诉调调解成功率", "移送综治中心的收案（服务流水号）", "收案日", 1,
     "移送综治中心的法院收案中，最近一次化解结果为达成协议（含已履行）的占比；未结的计入分母，自行和解不计入分子",
 )  # fmt: skip
-DEFINITIONS: dict[str, Definition] = {definition.id: definition for definition in (K1, K2A_LITIGATION)}
+K2A_POLICE = Definition(
+    "K2a.POLICE", "警调调解成功率", "移送综治中心的警情（接警单）", "首次移送时间", 1,
+    "公安移送综治中心的警情中，公安最近一次回告为调解成功的占比；未结的计入分母",
+)  # fmt: skip
+K2A_PETITION = Definition(
+    "K2a.PETITION", "访调化解率", "转送、交办综治中心的信访件", "转送交办时间", 1,
+    "信访部门转送或交办综治中心的信访件中，标记为已化解的占比；未结的计入分母",
+)  # fmt: skip
+K2A_HOTLINE = Definition(
+    "K2a.HOTLINE", "热线转办解决率", "派至综治中心的工单", "派单时间", 1,
+    "派至综治中心的12345工单中，回访为已解决的占比；未结的计入分母；不计入对接化解率",
+)  # fmt: skip
+K4 = Definition(
+    "K4", "对接化解率", "诉调、警调、访调移送的收案、警情、信访件", "各自的时间口径", 1,
+    "诉调、警调、访调三项移送中成功的合计占移送合计的比例，分子分母分别为三项之和",
+)  # fmt: skip
+DEFINITIONS: dict[str, Definition] = {
+    definition.id: definition for definition in (K1, K2A_LITIGATION, K2A_POLICE, K2A_PETITION, K2A_HOTLINE, K4)
+}
+#: the figures that count one record a unit, by the first time it was handed to the centre
+_BY_HAND_OVER = {K2A_POLICE.id: Channel.POLICE, K2A_PETITION.id: Channel.PETITION, K2A_HOTLINE.id: Channel.HOTLINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +177,37 @@ def _filings(start: date, end: date, region: str | None) -> Subquery:
     )  # fmt: skip
 
 
+def _handed_over(channel: Channel, start: date, end: date, region: str | None) -> Select[Any]:
+    """One row per record handed to the centre: a second hand-over continues the first (it counts once)."""
+    rec = case_records.c
+    first = (
+        select(referrals.c.record_id, func.min(referrals.c.sent_at).label("sent_at"))
+        .where(referrals.c.is_live, referrals.c.direction == ReferralDirection.IN.value)
+        .where(referrals.c.channel == channel.value)
+        .group_by(referrals.c.record_id)
+        .subquery("first")
+    )
+    success = [outcome.value for outcome in Outcome if outcome.is_success]
+    query = (
+        select(
+            (literal(f"{channel.value}/") + rec.unit_key).label("key"), rec.id.label("record_id"), rec.dispute_id,
+            case((rec.result_outcome.in_(success), 1), else_=0).label("hit"),
+        )
+        .join(first, first.c.record_id == rec.id)
+        .where(rec.is_unit, rec.deleted_at_source.is_(None))
+        .where(first.c.sent_at >= shanghai_midnight(start), first.c.sent_at < shanghai_midnight(end))
+    )  # fmt: skip
+    return query.where(rec.region_code.startswith(region, autoescape=True)) if region else query
+
+
 def _counted(figure_id: str, start: date, end: date, region: str | None) -> Subquery:
     """The denominator's units of a figure with their numerator flag."""
+    if figure_id in _BY_HAND_OVER:
+        return _handed_over(_BY_HAND_OVER[figure_id], start, end, region).subquery("counted")
+    if figure_id == K4.id:
+        parts = [select(_counted(K2A_LITIGATION.id, start, end, region))]
+        parts += [_handed_over(channel, start, end, region) for channel in (Channel.POLICE, Channel.PETITION)]
+        return union_all(*parts).subquery("counted")
     filings = _filings(start, end, region)
     query = select(filings.c.key, filings.c.record_id, filings.c.dispute_id)
     if figure_id == K1.id:

@@ -73,6 +73,7 @@ async def keep_page(
     page_id = new_id("pag", desk.county)
     rows: list[dict[str, Any]] = []
     confirmed: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
     ties: set[str] = set()
     for position, (item_key, version, content_hash, owner, item) in enumerate(arriving):
         seen = known.setdefault(item_key, [])
@@ -85,6 +86,9 @@ async def keep_page(
             told = same[-1]
             if not version or told.state not in ("APPLIED", "PENDING"):
                 continue
+            if item.content_mark and item.content_mark != told.content_mark:
+                # another hash of theirs for the same content: a comparison must know the new one
+                marks.append({"item": told.id, "mark": item.content_mark[:200]})
             if settles_ties:
                 confirmed.append({"item": told.id, "rank": fetch_rank})
                 told.fetch_rank = fetch_rank
@@ -93,7 +97,7 @@ async def keep_page(
             continue
         key_id, data_key = keys[owner]
         item_id = new_id("itm", desk.county)
-        seen.append(_Known(item_id, version, content_hash, "PENDING", fetch_rank))
+        seen.append(_Known(item_id, version, content_hash, "PENDING", fetch_rank, item.content_mark[:200]))
         rows.append(
             {
                 "id": item_id,
@@ -128,6 +132,9 @@ async def keep_page(
     if confirmed:
         settle = update(inbox_items).where(inbox_items.c.id == bindparam("item"))
         await tx.execute(settle.values(fetch_rank=bindparam("rank"), state="PENDING"), confirmed)
+    if marks:
+        mark = update(inbox_items).where(inbox_items.c.id == bindparam("item"))
+        await tx.execute(mark.values(content_mark=bindparam("mark")), marks)
     return Kept(len(items), len(rows), frozenset(ties))
 
 
@@ -143,6 +150,7 @@ class _Known:
     content_hash: str
     state: str
     fetch_rank: int
+    content_mark: str
 
 
 def has_identity(item: Item) -> bool:
@@ -183,13 +191,13 @@ async def _known(tx: AsyncConnection, instance: str, item_keys: set[str]) -> dic
     known: dict[str, list[_Known]] = {}
     for part in chunks(item_keys):
         query = (
-            select(c.id, c.item_key, c.version, c.content_hash, c.state, c.fetch_rank)
+            select(c.id, c.item_key, c.version, c.content_hash, c.state, c.fetch_rank, c.content_mark)
             .where(c.instance == instance, c.item_key.in_(part))
             .order_by(c.id)
         )
         for row in await tx.execute(query):
             known.setdefault(row.item_key, []).append(
-                _Known(row.id, row.version, row.content_hash, row.state, row.fetch_rank)
+                _Known(row.id, row.version, row.content_hash, row.state, row.fetch_rank, row.content_mark)
             )
     return known
 

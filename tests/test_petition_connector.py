@@ -242,6 +242,9 @@ async def test_the_next_run_compares_the_overlap_again(is_restarted: bool) -> No
     assert keys(items) == ({"XF2", "XF9", "XF3"} if is_restarted else {"XF9"})
     assert wire.noted == [] and again["from"] == cursor["from"] == stamp(1200)
     assert (await pulled(connector, wire, again))[0] == []
+    # another hub that stands at the same second holds who knows what
+    others, _ = await pulled(connector, wire, {**again, "sum": "0"})
+    assert keys(others) == {"XF2", "XF9", "XF3"}
 
 
 async def test_an_empty_office_is_empty_and_an_idle_run_does_not_creep_back() -> None:

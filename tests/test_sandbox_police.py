@@ -433,7 +433,7 @@ def test_golden_counts_at_scale_1(history: History) -> None:
     assert max(times.values()) == 2, "some calls are handed over twice and count once"
 
 
-@pytest.mark.parametrize(("seed", "scale", "expected"), [(11, 0.1, (58, 53)), (5, 0.037, (21, 20))])
+@pytest.mark.parametrize(("seed", "scale", "expected"), [(11, 0.06, (35, 32)), (5, 0.037, (21, 20))])
 async def test_golden_counts_at_other_scales(seed: int, scale: float, expected: tuple[int, int]) -> None:
     told = await read_history(seed, scale)
     assert told.hub.count() == expected == (told.count["referred"], told.count["settled"])
@@ -594,18 +594,18 @@ def test_withheld_rows_are_listed_before_they_come(history: History) -> None:
 
 
 async def test_calls_go_on_with_the_clock(start: Callable[..., Any]) -> None:
-    hub: Hub = await start(scale=0.2)
+    hub: Hub = await start(scale=0.1)
     hub.pull()
     before = hub.count()
     names = await hub.advance(days=12)
-    assert 35 < len(names) <= 50
+    assert 30 < len(names) <= 50
     serials = [int(name[-9:-4]) for name in names]
     assert serials == list(range(serials[0], serials[0] + len(names)))
     assert hub.count() == before
     referred, settled = hub.count("2024-08-01", "2024-09-01")
-    assert referred > 2 and settled == 0, "no result without a RETURN"
+    assert referred > 0 and settled == 0, "no result without a RETURN"
     told = await hub.police.control("count", **{"from": "2024-08-01", "to": "2024-09-01"})
-    assert (told["referred"], told["settled"]) == (referred, settled) and told["calls"] > 50
+    assert (told["referred"], told["settled"]) == (referred, settled) and told["calls"] > 25
     keys = {key["native_id"]: key["version"] for key in await hub.police.control("view")}
     mine: dict[str, str] = defaultdict(str)
     for _, row in hub.forms.values():
@@ -994,7 +994,7 @@ async def test_clock_is_wrong(hub: Hub) -> None:
 
 
 async def test_outage_and_then_the_flood(start: Callable[..., Any]) -> None:
-    hub: Hub = await start(scale=0.2)
+    hub: Hub = await start(scale=0.1)
     hub.pull()
     handed = await hub.referral()
     await misbehave(hub, "outage", times=12)
@@ -1002,7 +1002,7 @@ async def test_outage_and_then_the_flood(start: Callable[..., Any]) -> None:
     assert await hub.advance(days=2, hours=18) == []
     assert not (hub.police.root / "out" / "ack" / f"{name}.json").exists()
     before = hub.rows
-    assert len(await hub.advance(hours=12)) >= 1 and hub.rows > before + 60
+    assert len(await hub.advance(hours=12)) >= 1 and hub.rows > before + 30
     assert (await hub.answer(name))["accepted"] == 1
     keys = {key["native_id"] for key in await hub.police.control("view")}
     assert keys == {row["JJDBH"] for _, row in hub.forms.values()}

@@ -10,6 +10,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import orjson
@@ -93,9 +94,9 @@ class HookSender:
         for hook in hooks:
             task = asyncio.create_task(self._deliver(session, hook))
             self._underway[hook.id] = task
-            task.add_done_callback(lambda _, hook_id=hook.id: self._landed(hook_id))
+            task.add_done_callback(partial(self._landed, hook.id))
 
-    def _landed(self, hook_id: int) -> None:
+    def _landed(self, hook_id: int, _task: asyncio.Task[None]) -> None:
         del self._underway[hook_id]
         self.wake()
 

@@ -156,7 +156,8 @@ class PoliceStore(PartnerStore):
             "SELECT jjdbh, dataset, number, gxsj, body FROM version WHERE jjdbh<>''"
             f" {condition} ORDER BY jjdbh, dataset, number, gxsj, id"
         )
-        call, version, bodies = "", "", {}
+        call, version = "", ""
+        bodies: dict[tuple[str, str], bytes] = {}
         for found, dataset, number, gxsj, body in self._db.execute(query, values):
             if found != call and call:
                 yield _key(call, version, bodies)
@@ -249,7 +250,8 @@ class PoliceStore(PartnerStore):
             ids = array("q")
             ids.frombytes(packed)
             parts[dataset] = (first_line, ids)
-        return Batch(*found, parts)
+        id_, serial, name, sha256, kind, tries, state = found
+        return Batch(id_, serial, name, sha256, kind, tries, state, parts)
 
     # what the hub hands in
 

@@ -6,24 +6,29 @@ The court is a process of its own on loopback. Everything lies in one folder, so
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.first_filing import watch_first_filing
+from app.layout import strange_parts
 from app.sandboxes import Addresses, SandboxProcess, sandbox_process
 from app.summary import disputes_by_agencies, figure_json, live_disputes
 from app.wiring import Hub, open_hub
 from hub import figures
 from hub.errors import HubError, UserInputError
 from hub.settings import DEFAULT_FILE, Settings
-from sync_jobs.reconcile import ReconcileReport
+from hub.store import migrate
+from hub.store.engine import open_store
+from sync_jobs.differences import ReconcileReport
 
 INSTANCE = "court"
 #: the golden period, ``[from, to)``
@@ -79,7 +84,7 @@ class _DemoSettings(Settings):
         return (init_settings,)
 
 
-@contextmanager
+@contextlib.contextmanager
 def claimed_folder(options: DemoOptions) -> Iterator[None]:
     """The folder, marked as this demonstration's and held for the time of the block.
 
@@ -141,6 +146,7 @@ async def run_demo(
     """Start the court, open the hub, pull, compare, count; hand all to ``then`` before everything is closed."""
     court_folder = options.folder / "court"
     with claimed_folder(options):
+        await _refuse_another_version(options.folder)
         async with sandbox_process("court", folder=court_folder, seed=options.seed, scale=options.scale) as court:
             settings = demo_settings(options, court.addresses)
             async with open_hub(settings, is_new=True) as hub:
@@ -148,6 +154,30 @@ async def run_demo(
                 pulled = await take_in(hub, INSTANCE)
                 report = await compare(hub, INSTANCE)
                 await then(hub, court, await summarise(hub, pulled, report))
+
+
+async def _refuse_another_version(folder: Path) -> None:
+    """Raises UserInputError where the folder's hub was made by another version of this program."""
+    file = folder / "hub" / "hub.db"
+    if not file.exists():
+        return
+    url = f"sqlite+aiosqlite:///{file}"
+    store = open_store(url)
+    try:
+        found = await migrate.current(url)
+        if found is None:
+            # a first run was stopped before it came to that
+            return
+        async with store.read() as connection:
+            is_ours = found == migrate.head() and not await strange_parts(connection)
+    except SQLAlchemyError:
+        is_ours = False
+    finally:
+        await store.close()
+    if not is_ours:
+        raise UserInputError(
+            f"{folder} was made by another version", hint="Give another folder with --data, or remove this one."
+        )
 
 
 async def summarise(hub: Hub, pulled: dict[str, Any], report: ReconcileReport) -> Summary:
@@ -176,9 +206,14 @@ async def summarise(hub: Hub, pulled: dict[str, Any], report: ReconcileReport) -
 
 
 async def live_on(
-    hub: Hub, court: SandboxProcess, stop: asyncio.Event, *, speed: float, on_ready: Callable[[str], None]
-) -> None:
-    """Serve, work and schedule while the court's clock runs ``speed`` simulated minutes a second, until ``stop``."""
+    hub: Hub, court: SandboxProcess, stop: asyncio.Event, *, speed: float, on_ready: Callable[[str], None],
+    on_filing: Callable[[str], None], on_growth: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Serve, work and schedule while the court's clock runs ``speed`` simulated minutes a second, until ``stop``.
+
+    ``on_filing`` is told the code of the first dispute that is filed from now on, ``on_growth`` when its history has
+    grown for the first time.
+    """
     from app.jobs import run_worker
     from app.serve import serve_graphql
 
@@ -187,13 +222,15 @@ async def live_on(
         asyncio.create_task(run_worker(hub, stop)),
         asyncio.create_task(_move_clock(court, stop, speed)),
     ]
+    # it ends when it has told what there is to tell; the others live on
+    watching = asyncio.create_task(watch_first_filing(hub, stop, on_filing, on_growth))
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:
         stop.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, watching, return_exceptions=True)
 
 
 async def _move_clock(court: SandboxProcess, stop: asyncio.Event, speed: float) -> None:

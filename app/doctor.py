@@ -6,21 +6,26 @@ import asyncio
 import importlib.util
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.layout import strange_parts
+from app.refusals import refusal, system_words
 from connectors import registry
 from hub.errors import HubError
+from hub.sealing import KeyRing, load_or_create_master_key
 from hub.settings import Settings, load_settings, unknown_variables
 from hub.store import guard, migrate
 from hub.store.engine import Store, open_store
 from hub.store.tables import APPEND_ONLY
+from hub.store.tables.identity import store_identity
+from hub.store_identity import COUNTY, KEY
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
 _OURS = ("hub", "connectors", "schema", "sync_jobs", "app")
@@ -49,11 +54,22 @@ async def examine(find: Callable[[], Path | None]) -> list[Finding]:
         return [*findings, Finding(FAIL, "settings", str(exc), exc.hint)]
     findings.append(Finding(OK, "settings", str(file) if file else "no file, defaults and environment"))
     if names := unknown_variables():
-        findings.append(Finding(WARN, "environment", f"{', '.join(names)} name no setting", "They do nothing."))
-    findings += [*_key_file(settings), *_disk(settings)]
-    findings += [finding async for finding in _database(settings)]
+        findings.append(_no_settings(names))
+    identity = await _identity(settings)
+    findings += [*_key_file(settings.key_file, identity.get(KEY)), *_data_folder(settings.data_dir), *_disk(settings)]
+    findings += [finding async for finding in _database(settings, identity.get(COUNTY))]
+    for name in sorted(settings.instances):
+        findings += _secret_file(settings, name)
     findings += await asyncio.gather(*(_instance(settings, name) for name in sorted(settings.instances)))
     return findings
+
+
+def _no_settings(names: Sequence[str]) -> Finding:
+    is_one = len(names) == 1
+    return Finding(
+        WARN, "environment", f"{', '.join(names)} {'is no setting' if is_one else 'are no settings'}",
+        f"{'It does' if is_one else 'They do'} nothing: misspelt?",
+    )  # fmt: skip
 
 
 def _packages() -> Iterator[Finding]:
@@ -80,16 +96,71 @@ def _clock() -> Finding:
     return Finding(OK, "clock", f"{now:%Y-%m-%d %H:%M:%S} UTC; partners allow 300 s of difference")
 
 
-def _key_file(settings: Settings) -> Iterator[Finding]:
-    file = settings.key_file
+async def _identity(settings: Settings) -> Mapping[str, str]:
+    """The county and the key that the database was made with; empty where it cannot be asked. Makes nothing."""
+    if _missing_file(settings.store_url) is not None:
+        return {}
+    try:
+        store = open_store(settings.store_url)
+        try:
+            async with store.read() as connection:
+                return {row.name: row.value for row in await connection.execute(select(store_identity))}
+        finally:
+            await store.close()
+    except (SQLAlchemyError, OSError, HubError, ImportError):
+        # whatever is wrong with it is found again, and told, where the database is examined
+        return {}
+
+
+def _key_file(file: Path, sealed_with: str | None) -> Iterator[Finding]:
+    """``sealed_with``: the fingerprint that the database remembers, None where it knows of no key."""
+    what = "master key"
     if not file.exists():
-        yield Finding(WARN, "master key", f"{file} is not there yet", "`dispute-hub migrate` makes it.")
+        if sealed_with is None:
+            yield Finding(WARN, what, f"{file} is not there yet", "`dispute-hub migrate` makes it.")
+        else:
+            yield Finding(
+                FAIL, what, f"{file} is missing, and the database is sealed with it",
+                "Put back your copy; no other key opens what is kept.",
+            )  # fmt: skip
         return
-    rights = stat.S_IMODE(file.stat().st_mode)
+    rights = _rights(file)
     if rights & 0o077:
-        yield Finding(FAIL, "master key", f"{file} is open to others ({rights:o})", f"chmod 600 {file}")
+        yield Finding(FAIL, what, f"{file} is open to others ({rights:o})", f"chmod 600 {file}")
+    try:
+        # it exists: nothing is made
+        fingerprint = KeyRing(load_or_create_master_key(file)).fingerprint
+    except HubError as exc:
+        yield Finding(FAIL, what, str(exc), exc.hint)
+        return
+    if sealed_with not in (None, fingerprint):
+        yield Finding(
+            FAIL, what, f"{file} is not the key this database was sealed with", "Put back the copy that belongs to it."
+        )
+    elif not rights & 0o077:
+        yield Finding(OK, what, f"{file}; without a copy elsewhere everything sealed is lost with it")
+
+
+def _rights(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _data_folder(folder: Path) -> Iterator[Finding]:
+    """Names and addresses lie unsealed in the database: the folder is for the hub's user."""
+    if not folder.exists():
+        return
+    rights = _rights(folder)
+    if rights & 0o077:
+        yield Finding(WARN, "data folder", f"{folder} is open to others ({rights:o})", f"chmod 700 {folder}")
     else:
-        yield Finding(OK, "master key", f"{file}; without a copy elsewhere everything sealed is lost with it")
+        yield Finding(OK, "data folder", f"{folder}, for its owner alone")
+
+
+def _secret_file(settings: Settings, name: str) -> Iterator[Finding]:
+    file = settings.instances[name].secret_file
+    # one that is missing is told as the instance's failure
+    if file is not None and file.exists() and (rights := _rights(file)) & 0o077:
+        yield Finding(WARN, f"secret {name}", f"{file} is open to others ({rights:o})", f"chmod 600 {file}")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
@@ -101,7 +172,7 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield Finding(OK, "disk", told) if free > _LEAST_DISK else Finding(WARN, "disk", told, "Make room.")
 
 
-async def _database(settings: Settings) -> AsyncIterator[Finding]:
+async def _database(settings: Settings, county: str | None) -> AsyncIterator[Finding]:
     url = settings.store_url
     if (gone := _missing_file(url)) is not None:
         yield Finding(FAIL, "database", f"{gone} is not there", "Run `dispute-hub migrate`.")
@@ -114,6 +185,11 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             )
             return
         yield Finding(OK, "migrations", f"at {found}")
+        if county not in (None, settings.county):
+            yield Finding(
+                FAIL, "county", f"the database belongs to {county}, the settings say {settings.county}",
+                "Check [hub] county and database_url: every county has its own database.",
+            )  # fmt: skip
         store = open_store(url)
         try:
             async for finding in _inside(store):
@@ -121,8 +197,8 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         finally:
             await store.close()
     except (SQLAlchemyError, OSError, HubError) as exc:
-        cause = type(getattr(exc, "orig", None) or exc).__name__
-        yield Finding(FAIL, "database", f"does not answer ({cause})", "Check [hub] database_url and the server.")
+        why, todo = (str(exc), exc.hint) if isinstance(exc, HubError) else refusal(exc)
+        yield Finding(FAIL, "database", f"refuses: {why}", todo)
     except ImportError as exc:
         yield Finding(FAIL, "database", f"{exc.name} is not installed", "pip install 'dispute-hub[postgres]'")
 
@@ -135,6 +211,11 @@ def _missing_file(url: str) -> Path | None:
 
 async def _inside(store: Store) -> AsyncIterator[Finding]:
     async with store.read() as connection:
+        if strange := await strange_parts(connection):
+            yield Finding(
+                FAIL, "tables", f"not as this release made them: {', '.join(strange[:5])}",
+                "Another release made this database: restore a backup of this one, or start with a new database.",
+            )  # fmt: skip
         gone = await connection.run_sync(guard.missing, [table.name for table in APPEND_ONLY])
         if gone:
             yield Finding(FAIL, "history guard", f"missing: {', '.join(gone)}", "Restore a backup, or reinstall them.")
@@ -174,8 +255,8 @@ async def _instance(settings: Settings, name: str) -> Finding:
     parts = urlsplit(one.base_url)
     try:
         await _connect(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-    except (OSError, TimeoutError) as exc:
-        return Finding(WARN, what, f"{one.base_url} does not answer ({type(exc).__name__})", "Check the route.")
+    except OSError as exc:
+        return Finding(WARN, what, f"{one.base_url} does not answer: {system_words(exc)}", "Check the route.")
     return Finding(OK, what, f"{one.base_url} takes connections")
 
 

@@ -20,9 +20,10 @@ from hub.errors import ConflictError, NotFoundError
 from hub.sequencer import sequence_all
 from hub.store.tables import connector_states
 from hub.store.tables import quarantine as quarantine_rows
+from sync_jobs.differences import ReconcileReport
 from sync_jobs.pull import Progress, pull_instance
 from sync_jobs.queue import Claim
-from sync_jobs.reconcile import ReconcileReport, reconcile_instance
+from sync_jobs.reconcile import reconcile_instance
 from sync_jobs.runs import RunReport, source_of
 from sync_jobs.scheduler import Schedule, Scheduler
 
@@ -41,7 +42,7 @@ def schedules(hub: Hub) -> list[Schedule]:
     """What runs when, by the settings."""
     made = [Schedule(PRUNE, PRUNE, at=time_of_day(3, 30))]
     for name, one in hub.settings.instances.items():
-        made.append(Schedule(f"{PULL}:{name}", lane_of(name), every_s=one.pull_every_s))
+        made.append(Schedule(f"{PULL}:{name}", lane_of(name), one.pull_every_s, instance=name, product=one.connector))
         if one.reconcile_time is not None:
             made.append(Schedule(f"{RECONCILE}:{name}", lane_of(name), at=one.reconcile_time))
     return made
@@ -57,7 +58,7 @@ async def run_job(hub: Hub, claim: Claim) -> None:
         # configured no more; the row is done with
         _log.warning("the instance is not configured", job=claim.job)
         return
-    if await is_paused(hub, instance):
+    if await pause_reason(hub, instance) is not None:
         return
     await hub.reload_codes()
     run: RunReport | None
@@ -95,11 +96,13 @@ async def reconcile(
         )
 
 
-async def is_paused(hub: Hub, instance: str) -> bool:
-    """Whether an operator paused the instance."""
+async def pause_reason(hub: Hub, instance: str) -> str | None:
+    """Why an operator paused the instance, '' where nobody said; None where it is not paused."""
+    c = connector_states.c
     async with hub.store.read() as connection:
-        query = select(connector_states.c.paused_at).where(connector_states.c.instance == instance)
-        return (await connection.execute(query)).scalar_one_or_none() is not None
+        query = select(c.paused_reason).where(c.instance == instance, c.paused_at.is_not(None))
+        row = (await connection.execute(query)).first()
+    return None if row is None else row.paused_reason or ""
 
 
 async def take_lane(
@@ -155,7 +158,7 @@ async def run_worker(hub: Hub, stop: asyncio.Event, *, lanes: int | None = None,
     worker = Worker(
         hub.queue, lambda claim: run_job(hub, claim), hub.desk.clock, lanes=lanes or hub.settings.worker_lanes
     )
-    scheduler = Scheduler(hub.queue, schedules(hub), hub.desk.clock) if is_scheduling else None
+    scheduler = Scheduler(hub.desk, hub.queue, schedules(hub)) if is_scheduling else None
     _log.info("worker started", worker=worker.name, instances=sorted(hub.settings.instances))
     if scheduler is not None:
         await scheduler.start()

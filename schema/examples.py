@@ -18,7 +18,8 @@ EXAMPLES: tuple[Example, ...] = (
         "一件纠纷的全过程 — one dispute over all agencies, its history growing",
         """\
 # The newest dispute, with every agency's record of it and one history over all of them.
-# Run it again while the county lives on: new events appear at the end of the same history.
+# Another one is the newest soon. To see a history grow, ask for one by its code and run that again:
+# dispute(code: "JF…") takes the place of disputes, edges and node.
 query OneHistory {
   disputes(first: 1) {
     edges {

@@ -64,7 +64,6 @@ class Loaders:
         self.incidents = self._many(connectors.incidents)
         self.last_runs = self._one(connectors.last_runs)
         self.last_reconciliations = self._one(connectors.last_reconciliations)
-        self.next_runs = self._one(connectors.next_runs)
         self.open_quarantine = self._one(connectors.open_quarantine)
         self.unmapped_codes = self._one(connectors.unmapped_codes)
         self.held_records = self._one(connectors.held_records)

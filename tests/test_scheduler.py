@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from hub.desk import utc_now
+from hub.desk import Desk, utc_now
 from hub.model import SHANGHAI
+from hub.reading import connectors
+from hub.sealing import KeyRing
 from hub.store.engine import Store, open_store
 from hub.store.tables import jobs
 from sync_jobs.queue import Queue
@@ -19,7 +21,7 @@ from sync_jobs.scheduler import Schedule, Scheduler
 
 from .databases import Database
 
-PULL = Schedule("pull:court", "court", every_s=300)
+PULL = Schedule("pull:court", "court", every_s=300, instance="court", product="court")
 NIGHTLY = Schedule("reconcile:court", "court", at=time(2, 30))
 NOON = datetime(2024, 8, 1, 12, 2, 30, tzinfo=SHANGHAI)
 
@@ -37,6 +39,15 @@ async def store(database: Database) -> AsyncIterator[Store]:
     store = open_store(database.url)
     yield store
     await store.close()
+
+
+def _desk(store: Store, clock: Callable[[], datetime]) -> Desk:
+    return Desk(store, KeyRing(b"k" * 32), "620725", clock)
+
+
+async def _next_runs(store: Store) -> dict[str, datetime | None]:
+    async with store.read() as connection:
+        return {row.instance: row.next_run_at for row in await connectors.all_of(connection)}
 
 
 async def _due(store: Store, state: str = "READY") -> list[tuple[str, datetime]]:
@@ -73,7 +84,7 @@ def test_due_times_are_aligned(schedule: Schedule, now: datetime, due: datetime)
 async def test_a_first_start_pulls_at_once_and_compares_in_its_first_night(store: Store) -> None:
     clock = Clock(NOON)
     queue = Queue(store, "620725")
-    scheduler = Scheduler(queue, [PULL, NIGHTLY], clock)
+    scheduler = Scheduler(_desk(store, clock), queue, [PULL, NIGHTLY])
     assert await scheduler.sweep() == 1
     assert await _due(store) == [("pull:court", NOON.replace(minute=0, second=0))]
     await _work_off(queue, clock.now)
@@ -81,21 +92,37 @@ async def test_a_first_start_pulls_at_once_and_compares_in_its_first_night(store
     assert await scheduler.sweep() == 2
 
 
+async def test_whoever_asks_is_told_the_next_pull_of_every_instance(store: Store) -> None:
+    clock = Clock(NOON)
+    police = Schedule("pull:police", "police", every_s=60, instance="police", product="police")
+    scheduler = Scheduler(_desk(store, clock), Queue(store, "620725"), [PULL, NIGHTLY, police])
+    assert await _next_runs(store) == {}
+    # at the start, of one that never ran too
+    await scheduler.sweep()
+    due = NOON.replace(minute=5, second=0)
+    assert await _next_runs(store) == {"court": due, "police": NOON.replace(minute=3, second=0)}
+    # at its own tick, while the job of the last one may still wait
+    clock.now = due
+    await scheduler._tick(PULL)
+    assert (await _next_runs(store))["court"] == NOON.replace(minute=10, second=0)
+    assert NIGHTLY.next_due(NOON) == NOON.replace(day=2, hour=2, minute=30, second=0)
+
+
 async def test_missed_ticks_are_made_up_once(store: Store) -> None:
     clock = Clock(NOON)
     queue = Queue(store, "620725")
-    await Scheduler(queue, [PULL, NIGHTLY], clock).sweep()
+    await Scheduler(_desk(store, clock), queue, [PULL, NIGHTLY]).sweep()
     await _work_off(queue, clock.now)
     # three days of outage: 864 pulls and three nights were missed
     clock.now += timedelta(days=3)
     for _ in range(3):
-        await Scheduler(queue, [PULL, NIGHTLY], clock).sweep()
+        await Scheduler(_desk(store, clock), queue, [PULL, NIGHTLY]).sweep()
     assert sorted(await _due(store)) == [
         ("pull:court", clock.now.replace(minute=0, second=0)),
         ("reconcile:court", clock.now.replace(hour=2, minute=30, second=0)),
     ]
     assert await _work_off(queue, clock.now) == 2
-    assert await Scheduler(queue, [PULL, NIGHTLY], clock).sweep() == 0
+    assert await Scheduler(_desk(store, clock), queue, [PULL, NIGHTLY]).sweep() == 0
 
 
 async def test_a_tick_lost_to_an_outage_of_the_database_is_made_up_by_the_next_sweep(
@@ -103,7 +130,7 @@ async def test_a_tick_lost_to_an_outage_of_the_database_is_made_up_by_the_next_s
 ) -> None:
     clock = Clock(NOON)
     queue = Queue(store, "620725")
-    scheduler = Scheduler(queue, [PULL], clock)
+    scheduler = Scheduler(_desk(store, clock), queue, [PULL])
 
     async def refuse(*_: object) -> bool:
         raise ConnectionRefusedError
@@ -118,7 +145,9 @@ async def test_two_schedulers_give_each_job_once(database: Database, store: Stor
     other = open_store(database.url)
     clock = Clock(NOON)
     queues = [Queue(store, "620725"), Queue(other, "620725")]
-    schedulers = [Scheduler(queue, [PULL, NIGHTLY], clock) for queue in queues]
+    schedulers = [
+        Scheduler(_desk(one, clock), queue, [PULL, NIGHTLY]) for one, queue in zip((store, other), queues, strict=True)
+    ]
     ran = 0
     for _ in range(12):
         await asyncio.gather(*(scheduler._tick(PULL) for scheduler in schedulers))
@@ -131,7 +160,7 @@ async def test_two_schedulers_give_each_job_once(database: Database, store: Stor
 
 async def test_the_ticker_really_ticks(store: Store) -> None:
     queue = Queue(store, "620725")
-    scheduler = Scheduler(queue, [Schedule("pull:court", "court", every_s=1)], utc_now)
+    scheduler = Scheduler(_desk(store, utc_now), queue, [Schedule("pull:court", "court", every_s=1)])
     await scheduler.start()
     ran = 0
     deadline = utc_now() + timedelta(seconds=8)

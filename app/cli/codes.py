@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Partners' native codes: list, set, import.", no_args_is_help=True)
 
-System = Annotated[str, typer.Argument(help="The partner's system, e.g. court.")]
+System = Annotated[str, typer.Argument(metavar="SYSTEM", help="The partner's system, e.g. court.")]
 
 
 @app.command("list")
 def list_codes(
     config: Config = None,
-    system: Annotated[str | None, typer.Option(help="Only this system, e.g. court.")] = None,
-    table_name: Annotated[str | None, typer.Option("--table", help="Only this table.")] = None,
+    system: Annotated[str | None, typer.Option(metavar="SYSTEM", help="Only this one, e.g. court.")] = None,
+    table_name: Annotated[str | None, typer.Option("--table", metavar="TABLE", help="Only this one.")] = None,
     unknown: Annotated[bool, typer.Option("--unknown", help="Only codes that no table explains.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -58,10 +58,11 @@ def list_codes(
 def set_code(
     system: System,
     table_name: Annotated[str, typer.Argument(metavar="TABLE", help="The table of that system.")],
-    code: Annotated[str, typer.Argument(help="The native code.")],
-    label: Annotated[str, typer.Option(help="What the partner calls it.")] = "",
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The native code.")],
+    label: Annotated[str, typer.Option(metavar="TEXT", help="What the partner calls it.")] = "",
     classes: Annotated[
-        list[str] | None, typer.Option("--class", help="A class of zz-dispute-17; repeatable; none: no dispute.")
+        list[str] | None,
+        typer.Option("--class", metavar="CLASS", help="A class of zz-dispute-17; repeatable; none: no dispute."),
     ] = None,
     config: Config = None,
 ) -> None:
@@ -76,7 +77,7 @@ def set_code(
 
 @app.command("import")
 def import_codes(
-    file: Annotated[Path, typer.Argument(help="CSV: system,table,native_code,zh,zz_dispute_17")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: system,table,native_code,zh,zz_dispute_17")],
     config: Config = None,
 ) -> None:
     """Take codes from a CSV file, all or none."""

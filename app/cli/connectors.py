@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.options import Config, Instance, Json, with_hub
+from app.cli.options import Config, EvenPaused, Instance, Json, with_hub
 
 if TYPE_CHECKING:
     from app.wiring import Hub
@@ -18,7 +18,7 @@ Named = Annotated[str, typer.Argument(metavar="INSTANCE", help="A configured ins
 
 @app.command("list")
 def list_connectors(config: Config = None, as_json: Json = False) -> None:
-    """List configured instances with their state, and the connectors that could be configured."""
+    """List configured partners and how they do, then the connectors that could be configured."""
     from app.cli.output import clock, emit_json, say, table
 
     found = with_hub(config, _standing)
@@ -29,16 +29,23 @@ def list_connectors(config: Config = None, as_json: Json = False) -> None:
         say("no instance is configured; `dispute-hub sandbox court` prints settings to try\n")
     else:
         table(
-            ("instance", "connector", "state", "last success", "up to", "held", "quarantined", "incidents", "error"),
+            ("instance", "connector", "state", "last success", "up to", "held", "quarantined", "incidents", "remark"),
             [
                 (name, one["connector"], one["state"], clock(one["lastSuccessAt"]), clock(one["highWaterAt"]),
                  one["held"], one["quarantined"],
                  ", ".join(f"{kind} {times}×" for kind, times in one["incidents"].items()) or "-",
-                 one["lastError"] or "-")
+                 _remark(one))
                 for name, one in found["instances"].items()
             ],
         )  # fmt: skip
+        say()
     table(("connector", "what it is"), list(found["products"].items()))
+
+
+def _remark(one: dict[str, Any]) -> str:
+    """Why it is paused, what went wrong at last."""
+    paused = one["pausedReason"] or ("no reason was given" if one["state"] == "PAUSED" else "")
+    return "; ".join(filter(None, (paused, one["lastError"]))) or "-"
 
 
 async def _standing(hub: Hub) -> dict[str, Any]:
@@ -66,6 +73,9 @@ async def _standing(hub: Hub) -> dict[str, Any]:
             "lastAttemptAt": row.last_attempt_at if row else None,
             "lastSuccessAt": row.last_success_at if row else None,
             "highWaterAt": row.high_water_at if row else None,
+            "pausedAt": row.paused_at if row else None,
+            "pausedReason": (row.paused_reason or "") if row else "",
+            "nextRunAt": row.next_run_at if row else None,
             "lastError": " ".join(filter(None, (row.last_error_kind, row.last_error_hint))) if row else "",
             "held": held.get(name, 0),
             "quarantined": quarantined.get(name, 0),
@@ -76,12 +86,16 @@ async def _standing(hub: Hub) -> dict[str, Any]:
 
 
 @app.command()
-def check(instance: Instance = None, config: Config = None, as_json: Json = False) -> None:
+def check(
+    instance: Instance = None, even_paused: EvenPaused = False, config: Config = None, as_json: Json = False
+) -> None:
     """Prove address and credentials with the smallest harmless request. Exit code 1 when one fails."""
     from app.cli.output import emit_json, say
 
     async def ask(hub: Hub) -> dict[str, dict[str, Any]]:
-        return {name: await _check(hub, name) for name in hub.instances(instance)}
+        from app.cli.pausing import awake
+
+        return {name: await _check(hub, name) for name in await awake(hub, instance, even_paused)}
 
     found = with_hub(config, ask)
     if as_json:
@@ -99,13 +113,15 @@ async def _check(hub: Hub, name: str) -> dict[str, Any]:
         async with hub.wire(name) as wire:
             return {"ok": True, "seen": await hub.connector(name).check(wire)}
     except HubError as exc:
-        return {"ok": False, "seen": f"{exc} {exc.hint}".strip()}
+        return {"ok": False, "seen": "; ".join(filter(None, (str(exc), exc.hint)))}
 
 
 @app.command()
 def pause(
     instance: Named,
-    reason: Annotated[str, typer.Option(help="Why; shown until it is resumed.")] = "",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why; `connectors list` shows it until it is resumed.")
+    ] = "",
     config: Config = None,
 ) -> None:
     """Ask this partner nothing more until it is resumed. A run that is under way ends first."""

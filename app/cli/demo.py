@@ -15,13 +15,19 @@ if TYPE_CHECKING:
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Pull, compare, print the summary, end.")] = False,
-    scale: Annotated[str, typer.Option(help="Multiplies every count; 1 is a county of 2 438 court filings.")] = "1",
-    seed: Annotated[str, typer.Option(help="The same seed gives the same county.")] = "7",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where GraphQL is served; 0 takes a free port.")] = 8000,
-    data: Annotated[Path, typer.Option(help="Folder of the demonstration; running again goes on with it.")] = Path(
-        "data/demo"
-    ),
-    speed: Annotated[float, typer.Option(min=0, help="Simulated minutes a second, once it lives on; 0 stops.")] = 60,
+    scale: Annotated[
+        str, typer.Option(metavar="N", help="Multiplies every count; 1 is a county of 2 438 court filings.")
+    ] = "1",
+    seed: Annotated[str, typer.Option(metavar="SEED", help="The same seed gives the same county.")] = "7",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Where GraphQL is served; 0 takes a free one.")
+    ] = 8000,
+    data: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Of the demonstration; running again goes on with it.")
+    ] = Path("data/demo"),
+    speed: Annotated[
+        float, typer.Option(min=0, metavar="N", help="Simulated minutes a second, once it lives on; 0 stops.")
+    ] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Set up a hub beside a simulated court, pull seven months of records, show what they come to.
@@ -43,7 +49,7 @@ async def _run(options: DemoOptions, once: bool, speed: float, as_json: bool) ->
     import asyncio
 
     from app.cli import reconcile, sync
-    from app.cli.output import emit_json, note
+    from app.cli.output import emit_json, note, say
     from app.demo import live_on, run_demo
     from app.worker import stop_on_signals
 
@@ -54,8 +60,13 @@ async def _run(options: DemoOptions, once: bool, speed: float, as_json: bool) ->
             _print(summary)
         if not once:
             # with --json stdout holds the summary alone
-            invite = note if as_json else lambda address: _invite(address, speed, options)
-            await live_on(hub, court, stop, speed=speed, on_ready=invite)
+            tell = note if as_json else say
+            await live_on(
+                hub, court, stop, speed=speed,
+                on_ready=note if as_json else lambda address: _invite(address, speed, options),
+                on_filing=lambda code: tell(_filed(code)),
+                on_growth=lambda code: tell(f"The history of {code} has grown: run its query again."),
+            )  # fmt: skip
 
     async with stop_on_signals() as stop:
         if not as_json:
@@ -104,8 +115,19 @@ def _invite(address: str, speed: float, options: DemoOptions) -> None:
     from schema.examples import EXAMPLES
 
     say(f"\nGraphQL and its query page: {address}/graphql")
+    say(f"The newest dispute with its whole history, whichever that is by then:\n\n{EXAMPLES[0].query}")
     if speed:
-        say(f"The court lives on from 2024-08-01 08:30, {speed:g} simulated minutes a second.")
-    say(f"Ask again and again, and see a history grow:\n\n{EXAMPLES[0].query}")
+        say(
+            f"The court lives on in August 2024, {speed:g} simulated minutes a second. Its first new filing is awaited."
+        )
     say(f"Or look from another terminal: dispute-hub --config {settings_file(options.folder)} connectors list")
     note("Ctrl-C ends it; running it again goes on.")
+
+
+def _filed(code: str) -> str:
+    from app.first_filing import GROWING
+
+    return (
+        f"\n{code} was just filed. Run this now and again in a minute, and watch its history grow:\n\n"
+        f"{GROWING % code}\n"
+    )

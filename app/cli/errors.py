@@ -41,10 +41,14 @@ def _explained(exc: Exception) -> tuple[str, str]:
     kind = type(exc).__name__
     modules = {base.__module__.split(".")[0] for base in type(exc).__mro__}
     if modules & {"sqlalchemy", "asyncpg", "aiosqlite", "sqlite3"}:
-        cause = type(getattr(exc, "orig", None) or exc).__name__
+        from app.refusals import refusal
+
+        why, todo = refusal(exc)
+        return f"error: the database refuses: {why}", todo
+    if "alembic" in modules:
         return (
-            f"error: the database refuses ({cause})",
-            "Run `dispute-hub doctor`; a new database needs `dispute-hub migrate`. HUB_DEBUG=1 shows more.",
+            "error: the database stands at a step that this release does not know",
+            "A newer release made it: install that one, or restore a backup of this one.",
         )
     if isinstance(exc, OSError):
         name = f" {exc.filename}" if exc.filename else ""

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import Config, Json, with_hub
+from app.cli.options import Config, Json, a_day, with_hub
 
 if TYPE_CHECKING:
     from app.wiring import Hub
     from hub.figures import FigureValue
 
-_DAY = ["%Y-%m-%d"]
-
 
 def figures(
-    start: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day, in Shanghai.")],
-    end: Annotated[datetime, typer.Option("--to", formats=_DAY, help="The day after the last.")],
-    region: Annotated[str | None, typer.Option(help="A region's code; its whole subtree counts. None: all.")] = None,
-    ids: Annotated[list[str] | None, typer.Option("--id", help="Only this figure, e.g. K1; repeatable.")] = None,
+    start: Annotated[date, typer.Option("--from", parser=a_day, metavar="YYYY-MM-DD", help="First day, in Shanghai.")],
+    end: Annotated[date, typer.Option("--to", parser=a_day, metavar="YYYY-MM-DD", help="The day after the last.")],
+    region: Annotated[
+        str | None, typer.Option(metavar="CODE", help="A region; its whole subtree counts. None: all.")
+    ] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", metavar="ID", help="Only this figure, e.g. K1; repeatable.")
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -35,7 +37,7 @@ def figures(
         if region and region not in hub.tables.regions:
             raise UserInputError(f"no region {region}", hint="A code of regions.csv: 6, 9 or 12 digits.")
         async with hub.store.read() as connection:
-            return await hub_figures.compute(connection, ids or None, start.date(), end.date(), region)
+            return await hub_figures.compute(connection, ids or None, start, end, region)
 
     values = with_hub(config, read)
     if as_json:
@@ -44,5 +46,5 @@ def figures(
     table(
         ("id", "figure", "numerator", "denominator", "percent", "counted"),
         [(v.id, v.label, v.numerator, v.denominator, one_decimal(v) or "-", v.counted_unit) for v in values],
-        title=f"{start:%Y-%m-%d} to {end:%Y-%m-%d} (exclusive), {region or 'all regions'}",
+        title=f"{start} to {end} (exclusive), {region or 'all regions'}",
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -16,10 +18,24 @@ T = TypeVar("T")
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings file (TOML). Else HUB_CONFIG, else ./dispute-hub.toml."),
+    typer.Option(
+        "--config", metavar="FILE", help="Settings file (TOML). Else HUB_CONFIG, else the working directory's."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value for programs.")]
-Instance = Annotated[str | None, typer.Argument(metavar="[INSTANCE]", help="A configured instance; none means all.")]
+Instance = Annotated[str | None, typer.Argument(metavar="INSTANCE", help="A configured instance; none means all.")]
+
+EvenPaused = Annotated[bool, typer.Option("--even-paused", help="Ask a partner that is paused all the same.")]
+
+
+def a_day(text: str) -> date:
+    """2024-08-01 → that day. Raises BadParameter."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise typer.BadParameter(f"{text} is no day; write it like 2024-08-01.")
 
 
 def read_settings(config: Path | None) -> Settings:

@@ -23,9 +23,9 @@ _SHOWN = (
 @app.command("list")
 def list_items(
     config: Config = None,
-    instance: Annotated[str | None, typer.Option(help="Only this instance.")] = None,
-    state: Annotated[str, typer.Option(help="OPEN, RESOLVED, DISCARDED or ALL.")] = "OPEN",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 100,
+    instance: Annotated[str | None, typer.Option(metavar="INSTANCE", help="Only this one.")] = None,
+    state: Annotated[str, typer.Option(metavar="STATE", help="OPEN, RESOLVED, DISCARDED or ALL.")] = "OPEN",
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, newest first.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List quarantined items: keys and reasons, no content."""
@@ -48,9 +48,12 @@ def list_items(
     elif not rows:
         say("nothing in quarantine")
     else:
+        # where only one state is asked for, every row would say the same
+        several = state == "ALL"
         table(
-            ("id", "instance", "native id", "reason", "field", "tries", "since"),
-            [(r["id"], r["instance"], r["native_id"], r["code"], r["field"], r["attempts"], clock(r["quarantined_at"]))
+            ("id", "instance", "native id", *(["state"] if several else []), "reason", "field", "tries", "since"),
+            [(r["id"], r["instance"], r["native_id"], *([r["state"]] if several else []), r["code"], r["field"],
+              r["attempts"], clock(r["quarantined_at"]))
              for r in rows],
         )  # fmt: skip
 
@@ -58,8 +61,13 @@ def list_items(
 @app.command()
 def show(item: ItemId, config: Config = None, as_json: Json = False) -> None:
     """Show one quarantined item: what it is and which rule it broke. Its content stays sealed."""
-    from app.cli.output import emit_json, fields
+    from datetime import datetime
+
+    from app.cli.output import clock, emit_json, fields
     from hub import quarantine
+
+    def plain(value: Any) -> Any:
+        return clock(value) if isinstance(value, datetime) else "-" if value in (None, "") else value
 
     async def read(hub: Hub) -> dict[str, Any]:
         async with hub.store.read() as tx:
@@ -69,14 +77,14 @@ def show(item: ItemId, config: Config = None, as_json: Json = False) -> None:
     if as_json:
         emit_json(row)
     else:
-        fields({name: "-" if value in (None, "") else value for name, value in row.items()})
+        fields({name: plain(value) for name, value in row.items()})
 
 
 @app.command()
 def retry(
-    item: Annotated[str | None, typer.Argument(metavar="[ID]", help="One item; none means all open ones.")] = None,
+    item: Annotated[str | None, typer.Argument(metavar="ID", help="One item; none means all open ones.")] = None,
     config: Config = None,
-    instance: Annotated[str | None, typer.Option(help="Only items of this instance.")] = None,
+    instance: Annotated[str | None, typer.Option(metavar="INSTANCE", help="Only items of this one.")] = None,
     as_json: Json = False,
 ) -> None:
     """Try to understand items again, after the mapping or a code was mended."""
@@ -93,11 +101,14 @@ def retry(
 @app.command()
 def discard(
     item: ItemId,
-    reason: Annotated[str, typer.Option(help="Why nobody will need it; kept with the item.")],
-    by: Annotated[str, typer.Option(help="Who decides; else the user of this machine.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why nobody will need it; kept with the item.")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who decides; else the user of this machine.")] = "",
     config: Config = None,
 ) -> None:
-    """Set an item aside for good. It stays readable, and counts no longer."""
+    """Set an item aside for good: out of the open list, never tried again, still readable.
+
+    `reconcile` goes on counting its key as quarantined for as long as the partner lists it.
+    """
     import getpass
 
     from app.cli.output import say

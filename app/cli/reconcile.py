@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.options import Config, Instance, Json, with_hub
+from app.cli.options import Config, EvenPaused, Instance, Json, a_day, with_hub
 
 if TYPE_CHECKING:
     from app.wiring import Hub
     from connectors.base import Window
+    from sync_jobs.differences import ReconcileReport
     from sync_jobs.queue import Claim
-    from sync_jobs.reconcile import ReconcileReport
     from sync_jobs.runs import RunReport
 
-_DAY = ["%Y-%m-%d"]
 #: differences that are listed; an integrator's first day may have thousands
 _SHOWN = 20
 
@@ -24,23 +23,28 @@ _SHOWN = 20
 def reconcile(
     instance: Instance = None,
     start: Annotated[
-        datetime | None, typer.Option("--from", formats=_DAY, help="Only what changed there since this day.")
+        date | None,
+        typer.Option("--from", parser=a_day, metavar="YYYY-MM-DD", help="Only what changed there since this day."),
     ] = None,
-    end: Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="… and before this day.")] = None,
+    end: Annotated[
+        date | None, typer.Option("--to", parser=a_day, metavar="YYYY-MM-DD", help="… and before this day.")
+    ] = None,
+    even_paused: EvenPaused = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Compare a partner's own list with what we hold, name every difference, repair what can be repaired.
 
-    Exit code 1 when something stays different.
+    Exit code 1 when a listed key stays missing or stale, or the comparison ended early; 0 when every listed key is
+    held or stands in quarantine.
     """
     from app.cli.output import emit_json, say
 
-    results = with_hub(config, lambda hub: compare_all(hub, hub.instances(instance), _window(start, end)))
+    results = with_hub(config, lambda hub: compare_all(hub, instance, _window(start, end), even_paused))
     if as_json:
         emit_json({result["instance"]: {k: v for k, v in result.items() if k != "instance"} for result in results})
     elif not results:
-        say("no instance is configured")
+        say("nobody is compared: no instance is configured, or all are paused")
     else:
         for result in results:
             _tell(result)
@@ -48,20 +52,24 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _window(start: datetime | None, end: datetime | None) -> Window:
+def _window(start: date | None, end: date | None) -> Window:
     from datetime import timedelta
 
     from connectors.base import Window
     from hub.model import shanghai_midnight
 
     # a window holds both its ends
-    last = shanghai_midnight(end.date()) - timedelta(seconds=1) if end else None
-    return Window(shanghai_midnight(start.date()) if start else None, last)
+    last = shanghai_midnight(end) - timedelta(seconds=1) if end else None
+    return Window(shanghai_midnight(start) if start else None, last)
 
 
-async def compare_all(hub: Hub, instances: list[str], window: Window | None = None) -> list[dict[str, Any]]:
-    """Compare each instance under its lane."""
-    return [reconcile_json(await compare(hub, name, window)) for name in instances]
+async def compare_all(
+    hub: Hub, instance: str | None = None, window: Window | None = None, even_paused: bool = False
+) -> list[dict[str, Any]]:
+    """Compare the named instance, or all, each under its lane. Raises UserInputError for a named one that is paused."""
+    from app.cli.pausing import awake
+
+    return [reconcile_json(await compare(hub, name, window)) for name in await awake(hub, instance, even_paused)]
 
 
 async def compare(hub: Hub, name: str, window: Window | None = None) -> ReconcileReport:
@@ -108,7 +116,7 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
         "quarantined": report.quarantined,
         "repaired": report.repaired,
         "removed": report.removed,
-        "equal": report.is_equal and error is None,
+        "equal": report.is_equal and error is None and not any(d.resolution == "OPEN" for d in report.differences),
         "differences": [
             {"nativeId": d.native_id, "nativeNo": d.native_no, "difference": d.difference, "resolution": d.resolution}
             for d in report.differences
@@ -132,8 +140,9 @@ def _tell(result: dict[str, Any]) -> None:
     if result["error"]:
         error = result["error"]
         say(f"{result['instance']}: ended early, {error['kind']}: {error['message']}. {error['hint']}".rstrip())
-    # what nobody could repair comes first
-    differences = sorted(result["differences"], key=lambda difference: difference["resolution"] != "OPEN")
+    # what nobody could repair comes first, what waits in quarantine next
+    order = {"OPEN": 0, "QUARANTINED": 1}
+    differences = sorted(result["differences"], key=lambda difference: order.get(difference["resolution"], 2))
     if differences:
         rows = [(d["nativeId"], d["nativeNo"] or "-", d["difference"], d["resolution"]) for d in differences[:_SHOWN]]
         table(("native id", "number", "difference", "resolution"), rows)

@@ -28,7 +28,9 @@ app = typer.Typer(
     name="dispute-hub",
     help="One dispute, one history, over every agency of a county.\n\n"
     "Start with `dispute-hub demo`: it sets itself up and needs nothing else.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong use. HUB_DEBUG=1 shows tracebacks.",
+    # \b keeps the lines: a file's name cut at its hyphen is another name
+    epilog="\b\nSettings: --config FILE, else HUB_CONFIG, else ./dispute-hub.toml.\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong use. HUB_DEBUG=1 shows tracebacks.",
     no_args_is_help=True,
     add_completion=False,
     # plain help: rich costs a third of the half second that help may take

@@ -23,10 +23,14 @@ def sandbox() -> None:
 
 @app.command()
 def court(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
-    seed: Annotated[str, typer.Option(help="The same seed gives the same county.")] = "7",
-    scale: Annotated[str, typer.Option(help="Multiplies every count; 1 is a county of 2 438 filings.")] = "1",
-    data: Annotated[Path | None, typer.Option(help="Keep the court's store here; else it goes at the end.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")] = 0,
+    seed: Annotated[str, typer.Option(metavar="SEED", help="The same seed gives the same county.")] = "7",
+    scale: Annotated[
+        str, typer.Option(metavar="N", help="Multiplies every count; 1 is a county of 2 438 filings.")
+    ] = "1",
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the court's store here; else it goes at the end.")
+    ] = None,
     keep: Annotated[
         bool | None, typer.Option("--keep/--fresh", help="A store that was changed: go on with it, or build anew.")
     ] = None,
@@ -82,7 +86,7 @@ async def _serve(
                 starting.cancel()
                 await asyncio.gather(starting, return_exceptions=True)
                 return
-        running = starting.result()
+        running = _started(starting, keep)
         try:
             _tell(running, as_json)
             await stopping
@@ -90,6 +94,23 @@ async def _serve(
             await running.close()
             if watching is not None:
                 watching.cancel()
+
+
+def _started(starting: asyncio.Future[RunningCourt], keep: bool | None) -> RunningCourt:
+    """The court that was started. A store that may not be taken up silently: the options that decide are named."""
+    from hub.errors import ConfigurationError
+
+    try:
+        return starting.result()
+    except ConfigurationError as exc:
+        if "has been changed" not in exc.message or keep is False:
+            raise
+        hint = (
+            "It is of an older format and cannot be kept; --fresh builds it anew."
+            if keep
+            else "--keep goes on with it as it is, --fresh builds it anew."
+        )
+        raise ConfigurationError(exc.message, hint=hint) from exc
 
 
 async def _stop_at_end_of_input(stop: asyncio.Event) -> None:

@@ -8,8 +8,10 @@ import typer
 
 from app.cli.options import Config, Json, read_settings
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on; this machine only. Else [hub] host.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Else [hub] port.")]
+Host = Annotated[str | None, typer.Option(metavar="ADDRESS", help="To listen on; this machine only. Else [hub] host.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one. Else [hub] port.")
+]
 
 
 def serve(config: Config = None, host: Host = None, port: Port = None) -> None:
@@ -34,7 +36,9 @@ def serve(config: Config = None, host: Host = None, port: Port = None) -> None:
 
 def worker(
     config: Config = None,
-    lanes: Annotated[int | None, typer.Option(min=1, help="Jobs side by side. Else [hub] worker_lanes.")] = None,
+    lanes: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Jobs side by side. Else [hub] worker_lanes.")
+    ] = None,
     no_scheduler: Annotated[bool, typer.Option("--no-scheduler", help="Only work; another process schedules.")] = False,
 ) -> None:
     """Run the sync jobs when they are due, until Ctrl-C.

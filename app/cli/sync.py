@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.options import Config, Instance, Json, with_hub
+from app.cli.options import Config, Instance, Json, a_day, with_hub
 
 if TYPE_CHECKING:
     from app.wiring import Hub
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def sync(
     instance: Instance = None,
     start: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Read everything changed there since then.")
+        date | None,
+        typer.Option("--from", parser=a_day, metavar="YYYY-MM-DD", help="Read all that changed there since then."),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything the partner holds once more.")] = False,
     config: Config = None,
@@ -31,11 +32,11 @@ def sync(
     from app.cli.output import emit_json, say
 
     since = _since(start, full)
-    results = with_hub(config, lambda hub: pull_all(hub, hub.instances(instance), since))
+    results = with_hub(config, lambda hub: pull_all(hub, instance, since))
     if as_json:
         emit_json({result["instance"]: {k: v for k, v in result.items() if k != "instance"} for result in results})
     elif not results:
-        say("no instance is configured")
+        say("nobody is asked: no instance is configured, or all are paused")
     else:
         for result in results:
             say(_sentence(result))
@@ -43,29 +44,32 @@ def sync(
         raise typer.Exit(1)
 
 
-def _since(start: datetime | None, full: bool) -> datetime | None:
+def _since(start: date | None, full: bool) -> datetime | None:
     from hub.errors import UserInputError
     from hub.model import shanghai_midnight
 
     if start is not None and full:
         raise UserInputError("--full reads from the very start; --from does not go with it")
     # older than any partner's records
-    return shanghai_midnight(date(1970, 1, 1)) if full else shanghai_midnight(start.date()) if start else None
+    return shanghai_midnight(date(1970, 1, 1)) if full else shanghai_midnight(start) if start else None
 
 
-async def pull_all(hub: Hub, instances: list[str], since: datetime | None = None) -> list[dict[str, Any]]:
-    """Pull each instance under its lane; a partner that fails does not keep the others from their turn."""
-    return [await pull_one(hub, name, since) for name in instances]
+async def pull_all(hub: Hub, instance: str | None, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Pull the named instance, or all, each under its lane; one that fails does not keep the others from their turn.
+
+    Raises UserInputError for a named one that is paused.
+    """
+    from app.cli.pausing import awake
+
+    return [await pull_one(hub, name, since) for name in await awake(hub, instance)]
 
 
 async def pull_one(hub: Hub, name: str, since: datetime | None = None) -> dict[str, Any]:
     """One pull now, as a job of its own. A partner's error stands in the result."""
     from app import jobs
     from app.cli.output import note, progress
-    from hub.errors import HubError, UserInputError
+    from hub.errors import HubError
 
-    if await jobs.is_paused(hub, name):
-        raise UserInputError(f"{name} is paused", hint=f"`dispute-hub connectors resume {name}` lets it go on.")
     hub.connector(name)
     claim = await jobs.take_lane(
         hub, f"{jobs.PULL}:{name}", jobs.lane_of(name),

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def trace(
-    instance: Annotated[str, typer.Argument(help="A configured instance, e.g. court.")],
-    native_id: Annotated[str, typer.Argument(help="The partner's own id, e.g. the court's ajbs.")],
+    instance: Annotated[str, typer.Argument(metavar="INSTANCE", help="A configured instance, e.g. court.")],
+    native_id: Annotated[str, typer.Argument(metavar="NATIVE_ID", help="The partner's own id, e.g. the court's ajbs.")],
     config: Config = None,
     as_json: Json = False,
 ) -> None:

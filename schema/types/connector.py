@@ -57,6 +57,9 @@ class Connector:
     last_error_hint: str | None = strawberry.field(description="What to do about it.")
     consecutive_failures: int = strawberry.field(description="Failures since it last answered well.")
     paused: bool = strawberry.field(description="Whether an operator stopped it.")
+    next_run_at: Instant | None = strawberry.field(
+        description="When the next pull is due; in the past while no worker schedules, null while it is paused."
+    )
 
     @strawberry.field(description="Troubles so far, the latest first.")
     async def incidents(self, info: Info) -> list[Incident]:
@@ -71,10 +74,6 @@ class Connector:
     async def last_reconciliation(self, info: Info) -> Reconciliation | None:
         row = await info.context.loaders.last_reconciliations.load(self.instance)
         return None if row is None else _reconciliation(row)
-
-    @strawberry.field(description="When the next pull is due; null while none waits.")
-    async def next_run_at(self, info: Info) -> Instant | None:
-        return instant(await info.context.loaders.next_runs.load(self.instance))
 
     @strawberry.field(description="Items waiting in quarantine.")
     async def quarantined(self, info: Info) -> int:
@@ -101,6 +100,7 @@ def connector(row: ConnectorRow) -> Connector:
         last_error_hint=row.last_error_hint,
         consecutive_failures=row.consecutive_failures,
         paused=row.paused_at is not None,
+        next_run_at=instant(row.next_run_at) if row.paused_at is None else None,
     )
 
 

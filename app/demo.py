@@ -33,6 +33,8 @@ from sync_jobs.differences import ReconcileReport
 INSTANCE = "court"
 #: the golden period, ``[from, to)``
 PERIOD = (date(2024, 1, 1), date(2024, 8, 1))
+#: those of the partners the demo starts
+FIGURES = (figures.K1.id, figures.K2A_LITIGATION.id)
 _MARK = "demo.json"
 #: the demonstration looks often, so that a person sees it move
 _PULL_EVERY_S = 5
@@ -201,7 +203,7 @@ async def summarise(hub: Hub, pulled: dict[str, Any], report: ReconcileReport) -
     async with hub.store.read() as connection:
         summary.disputes = await live_disputes(connection)
         summary.disputes_by_agencies = await disputes_by_agencies(connection)
-        summary.figures = await figures.compute(connection, None, *PERIOD)
+        summary.figures = await figures.compute(connection, FIGURES, *PERIOD)
     return summary
 
 

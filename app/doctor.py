@@ -248,8 +248,12 @@ async def _instance(settings: Settings, name: str) -> Finding:
         one.read_secret(name)
     except HubError as exc:
         return Finding(FAIL, what, str(exc), exc.hint)
+    if one.folder is not None:
+        if not one.folder.is_dir():  # noqa: ASYNC240
+            return Finding(WARN, what, f"{one.folder} is not there", "Mount the shared folder, or correct `folder`.")
+        return Finding(OK, what, f"{one.folder} can be entered")
     if not one.base_url:
-        return Finding(FAIL, what, "has no base_url", f"Set it in [instances.{name}].")
+        return Finding(FAIL, what, "has no base_url and no folder", f"Set one of them in [instances.{name}].")
     if one.proxy:
         return Finding(OK, what, f"{one.base_url} through {one.proxy}", f"Try `dispute-hub connectors check {name}`.")
     parts = urlsplit(one.base_url)

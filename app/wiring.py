@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from hub.store import migrate
 from hub.store.engine import Store, open_store
 from hub.store_identity import open_keys
 from hub.vocabulary import AgencyKind, CountyTables, county_tables
+from sync_jobs.folder import DirectoryWire, FolderOptions, open_folder_wire
 from sync_jobs.http import AiohttpWire, WireOptions, open_http_wire
 from sync_jobs.lease import FencedStore
 from sync_jobs.queue import Claim, Queue
@@ -57,9 +59,15 @@ class Hub:
             self._connectors[name] = registry.make_connector(self._config(name))
         return self._connectors[name]
 
-    def wire(self, name: str) -> AbstractAsyncContextManager[AiohttpWire]:
-        """The open way to the instance's partner."""
+    def wire(self, name: str) -> AbstractAsyncContextManager[AiohttpWire | DirectoryWire]:
+        """The open way to the instance's partner, of the kind its connector speaks. Raises ConfigurationError."""
         one = self.settings.instance(name)
+        if self.connector(name).wire_kind == "folder":
+            if one.folder is None:
+                raise ConfigurationError(
+                    f"instance {name} names no folder", hint=f"Set folder in [instances.{name}]: it holds in/ and out/."
+                )
+            return open_folder_wire(FolderOptions(one.folder, timeout_s=one.request_timeout_s))
         return open_http_wire(
             WireOptions(
                 one.base_url, one.connect_timeout_s, one.request_timeout_s, one.max_answer_bytes,
@@ -69,7 +77,7 @@ class Hub:
 
     def fenced_desk(self, claim: Claim) -> Desk:
         """The desk for the time of one claimed job: no write gets through once the job was taken over."""
-        return Desk(FencedStore(self.store, claim), self.desk.keys, self.desk.county, self.desk.clock)
+        return replace(self.desk, store=FencedStore(self.store, claim))
 
     async def load_reference(self) -> None:
         """Make regions, agencies and codes in the store equal to the files and the settings."""

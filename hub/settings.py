@@ -30,7 +30,7 @@ DEFAULT_FILE = Path("dispute-hub.toml")
 #: variables that are no settings
 _OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|LOG_LEVEL|TEST(_.*)?)$")
 _PATHS = ("data_dir", "county_folder", "master_key_file")
-_INSTANCE_PATHS = ("secret_file", "ca_file", "client_cert_file", "client_key_file")
+_INSTANCE_PATHS = ("folder", "secret_file", "ca_file", "client_cert_file", "client_key_file")
 
 
 def _loopback(host: str) -> str:
@@ -85,6 +85,8 @@ class InstanceSettings(BaseModel):
     #: a name that ``dispute-hub connectors list`` shows
     connector: str
     base_url: HttpAddress = ""
+    #: for a partner that writes files: the folder that holds its ``in/`` and ``out/``
+    folder: Path | None = None
     app_id: str = ""
     #: exactly one of these three, or none where the wire needs no secret
     secret: SecretStr | None = Field(None, repr=False)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import case, or_, update
 
-from connectors.base import Connector, HttpWire
+from connectors.base import Connector
 from hub.applying import BATCH, Fence, apply_pending, no_fence
 from hub.desk import Desk
 from hub.errors import PartnerError, TransientError
@@ -25,8 +25,8 @@ from sync_jobs.runs import RunReport, begin, finish, source_of, with_patience
 Progress = Callable[[RunReport], None]
 
 
-class NotedWire(HttpWire, Protocol):
-    """A wire that also keeps what the connector noted."""
+class NotedWire(Protocol):
+    """An open wire of any kind that keeps what was noted on it."""
 
     @property
     def incidents(self) -> Mapping[str, int]: ...
@@ -69,7 +69,7 @@ async def pull_instance(
 
 
 async def _pull_pages(
-    desk: Desk, connector: Connector, wire: HttpWire, cursor: Mapping[str, Any], report: RunReport, fence: Fence,
+    desk: Desk, connector: Connector, wire: NotedWire, cursor: Mapping[str, Any], report: RunReport, fence: Fence,
     progress: Progress | None,
 ) -> None:  # fmt: skip
     waiting = 0
@@ -127,7 +127,7 @@ async def _apply(desk: Desk, connector: Connector, report: RunReport, fence: Fen
 
 
 async def _settle_ties(
-    desk: Desk, connector: Connector, wire: HttpWire, native_ids: Sequence[str], report: RunReport, fence: Fence
+    desk: Desk, connector: Connector, wire: NotedWire, native_ids: Sequence[str], report: RunReport, fence: Fence
 ) -> None:
     """Two contents under one stamp: the partner's present answer for the record is the newest."""
     for native_id in native_ids:

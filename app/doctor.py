@@ -249,7 +249,7 @@ async def _instance(settings: Settings, name: str) -> Finding:
     except HubError as exc:
         return Finding(FAIL, what, str(exc), exc.hint)
     if one.folder is not None:
-        if not one.folder.is_dir():  # noqa: ASYNC240
+        if not one.folder.is_dir():
             return Finding(WARN, what, f"{one.folder} is not there", "Mount the shared folder, or correct `folder`.")
         return Finding(OK, what, f"{one.folder} can be entered")
     if not one.base_url:

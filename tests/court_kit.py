@@ -16,9 +16,9 @@ from connectors.sandbox.court import CourtOptions, RunningCourt, start_court
 from hub import figures
 from hub.desk import Desk
 from hub.store.tables import case_records
+from sync_jobs.differences import ReconcileReport
 from sync_jobs.http import AiohttpWire, WireOptions, open_http_wire
 from sync_jobs.pull import pull_instance
-from sync_jobs.differences import ReconcileReport
 from sync_jobs.reconcile import reconcile_instance
 from sync_jobs.runs import RunReport
 

@@ -1,4 +1,4 @@
-"""A record of several items: parts in any order, orphans parked until the opening part comes, the newest of each counts."""
+"""A record of several items: parts in any order, orphans parked until the opening part comes, the newest counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database itself guards history: nothing of it is changed, deleted, replaced or truncated, at the newest schema."""
+"""The database itself guards history: nothing is changed, deleted, replaced or truncated, at the newest schema."""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ def _quarrel(ajbs: str, *people: dict[str, Any], **changes: Any) -> dict[str, An
 
 ONE = _quarrel("p1", _party("原告", "王芳", WANG), _party("被告", "李强", LI))
 #: the other way round, the counterparty without a number
-TWO = _quarrel("p2", _party("原告", "李 强"), _party("被告", "王芳", WANG), lxrq="2024-05-01", gxsj="2024-05-01 09:00:00")
+TWO = _quarrel(
+    "p2", _party("原告", "李 强"), _party("被告", "王芳", WANG), lxrq="2024-05-01", gxsj="2024-05-01 09:00:00"
+)
 
 
 async def _all(desk: Desk, query: Any) -> Any:

@@ -56,7 +56,7 @@ class VocabularyEntry:
     label: str = strawberry.field(description="Its label in the language asked for; where English is missing, Chinese.")
     order: int = strawberry.field(description="Place in the vocabulary, from 0.")
     parent: str | None = strawberry.field(
-        description="The code it belongs under, of Category24 and MediationType the Category it maps to; null at the top."
+        description="The code above it; of Category24 and MediationType the Category it maps to; null at the top."
     )
 
 

@@ -34,7 +34,9 @@ class CourtConnector(HttpPartner):
 
     product: ClassVar[str] = "court"
     agency_kind: ClassVar[AgencyKind] = AgencyKind.COURT
-    summary: ClassVar[str] = "Court mediation platform: REST pull by update time, results pushed back (诉调对接)."
+    summary: ClassVar[str] = (
+        "Court mediation platform: REST pull by update time, hand-overs become referrals (诉调对接)."
+    )
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:

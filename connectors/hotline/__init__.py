@@ -37,7 +37,7 @@ class HotlineConnector(HttpPartner):
 
     product: ClassVar[str] = "hotline"
     agency_kind: ClassVar[AgencyKind] = AgencyKind.HOTLINE
-    summary: ClassVar[str] = "12345 hotline: signed webhooks, keyset pull, results pushed back (热线转办)."
+    summary: ClassVar[str] = "12345 hotline: keyset pull of orders; verifies signed webhooks (热线转办)."
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:

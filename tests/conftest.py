@@ -6,9 +6,22 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import stamina
+from hypothesis import settings
 
 from . import postgres_server
 from .databases import Database, PostgresDatabases, SqliteDatabases
+
+# how long an example takes says nothing on a shared machine
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting() -> Iterator[None]:
+    """A partner that cannot answer now is asked again as often as ever, but at once."""
+    with stamina.set_testing(True, attempts=5, cap=True):
+        yield
 
 
 def pytest_report_header() -> str | None:

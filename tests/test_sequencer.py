@@ -50,7 +50,7 @@ async def test_sequencers_side_by_side_give_each_entry_once(database: Database) 
     clock = Clock()
     async with open_desk(database.url, clock) as desk:
         for number in range(6):
-            await deliver(desk, [row(f"b{number}-{n}") for n in range(10)])
+            await deliver(desk, [row(f"b{number}-{n}", dsr=[]) for n in range(10)])
             await asyncio.gather(*(sequence_all(desk, holder=f"w{n}", batch=3) for n in range(4)))
             clock.advance(seconds=60)
         await sequence_all(desk, holder="last")

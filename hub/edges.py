@@ -13,7 +13,7 @@ RULE_2 = "rule:2"
 #: the same phone in the same village at the same time: a suggestion for a person
 RULE_3 = "rule:3"
 
-ACCEPTED, SUGGESTED, REFUSED, REVOKED = "ACCEPTED", "SUGGESTED", "REFUSED", "REVOKED"
+ACCEPTED, SUGGESTED, REVOKED = "ACCEPTED", "SUGGESTED", "REVOKED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,13 +105,13 @@ _SETTINGS = settings(
 )  # fmt: skip
 
 
-@settings(_SETTINGS, max_examples=25)
+@settings(_SETTINGS, max_examples=40)
 @given(data=st.data())
 def test_any_order_of_arrival_ends_in_the_same_state_on_sqlite(_sqlite: Any, data: Any) -> None:
     _check(_sqlite, data)
 
 
-@settings(_SETTINGS, max_examples=8)
+@settings(_SETTINGS, max_examples=12)
 @given(data=st.data())
 def test_any_order_of_arrival_ends_in_the_same_state_on_postgresql(_postgresql: Any, data: Any) -> None:
     _check(_postgresql, data)

@@ -151,7 +151,10 @@ async def open_hub(
     store = open_store(settings.store_url)
     try:
         keys = await open_keys(store, settings.key_file, settings.county)
-        hub = Hub(settings, Desk(store, keys, settings.county, clock), shipped_tables(settings))
+        desk = Desk(
+            store, keys, settings.county, clock, links_people=settings.links_people, size_guard=settings.size_guard
+        )
+        hub = Hub(settings, desk, shipped_tables(settings))
         await hub.reload_codes()
         yield hub
     finally:

@@ -171,6 +171,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535)
     #: how many lanes one worker process runs side by side
     worker_lanes: int = Field(4, ge=1, le=64)
+    #: linking rule 2: records of the same people in one kind of quarrel are joined without asking a person
+    links_people: bool = False
+    #: rule 2 never makes a dispute of more records than this; beyond it a person is asked
+    size_guard: int = Field(12, ge=2, le=1000)
     instances: dict[str, InstanceSettings] = Field(default_factory=dict)
 
     @classmethod

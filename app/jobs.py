@@ -14,7 +14,7 @@ from sqlalchemy import select
 from app.wiring import Hub
 from app.worker import LEASE_S, Worker, worker_name
 from connectors.base import Window
-from hub import quarantine
+from hub import nonces, quarantine
 from hub.applying import apply_pending
 from hub.errors import ConflictError, NotFoundError
 from hub.sequencer import sequence_all
@@ -28,6 +28,8 @@ from sync_jobs.runs import RunReport, source_of
 from sync_jobs.scheduler import Schedule, Scheduler
 
 PULL, RECONCILE, PRUNE, RETRY = "pull", "reconcile", "prune", "retry"
+#: what came by webhooks waits for it
+APPLY = "apply"
 #: how long finished jobs are remembered
 _KEPT = timedelta(days=30)
 _log = structlog.get_logger("jobs")
@@ -53,6 +55,7 @@ async def run_job(hub: Hub, claim: Claim) -> None:
     kind, _, instance = claim.job.partition(":")
     if kind == PRUNE:
         await hub.queue.prune(hub.desk.clock() - _KEPT)
+        await nonces.forget_old(hub.desk)
         return
     if instance not in hub.settings.instances:
         # configured no more; the row is done with
@@ -62,6 +65,9 @@ async def run_job(hub: Hub, claim: Claim) -> None:
         return
     await hub.reload_codes()
     run: RunReport | None
+    if kind == APPLY:
+        await apply_waiting(hub, claim, instance)
+        return
     if kind == PULL:
         run = await pull(hub, claim, instance)
     elif kind == RECONCILE:
@@ -94,6 +100,18 @@ async def reconcile(
         return await reconcile_instance(
             hub.fenced_desk(claim), hub.connector(instance), wire, window=window, progress=progress
         )
+
+
+async def ask_to_apply(hub: Hub, instance: str) -> None:
+    """Have a worker take in soon what waits; one that waits for its turn already will find it."""
+    await hub.queue.enqueue(f"{APPLY}:{instance}", lane_of(instance), hub.desk.clock())
+
+
+async def apply_waiting(hub: Hub, claim: Claim, instance: str) -> None:
+    """Take in what was kept without a run. A tie is left to the next pull, which reads the same stretch again."""
+    desk, connector = hub.fenced_desk(claim), hub.connector(instance)
+    await apply_pending(desk, source_of(connector), connector)
+    await sequence_all(desk)
 
 
 async def pause_reason(hub: Hub, instance: str) -> str | None:

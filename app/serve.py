@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.hooks import Hooks
 from app.logging import told
 from app.web import create_app, server
 from app.wiring import Hub
@@ -30,7 +31,8 @@ async def serve_graphql(
     """Serve until ``stop``; ``on_ready`` is told the address. Raises ConfigurationError when it cannot listen."""
     where = host or hub.settings.host
     wanted = hub.settings.port if port is None else port
-    running = server(create_app(hub.store, lambda: hub.tables), where, wanted)
+    hooks = Hooks(hub)
+    running = server(create_app(hub.store, lambda: hub.tables, hooks), where, wanted)
     # signals are the caller's: uvicorn would take them and raise them again at its end
     setattr(running, "capture_signals", contextlib.nullcontext)  # noqa: B010 — its type is a detail of uvicorn's
     serving = asyncio.create_task(_serve(running.serve()))
@@ -47,6 +49,7 @@ async def serve_graphql(
     finally:
         running.should_exit = True
         await serving
+        await hooks.close()
 
 
 async def _until_stopped(hub: Hub, stop: asyncio.Event, serving: asyncio.Task[None]) -> None:

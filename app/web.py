@@ -1,4 +1,4 @@
-"""The web server's face: GraphQL, the query page, and three answers for whoever watches over the process.
+"""The web server's face: GraphQL, the query page, partners' webhooks, and three answers for whoever watches it.
 
 Bound to this machine until access rules exist: other hosts are refused, and so is a request under another name, which
 is how a page elsewhere would reach through a browser to here.
@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.graphql_http import GraphQLOverHttp
+from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
 from hub.errors import ConfigurationError
 from hub.store import migrate
@@ -40,8 +41,11 @@ _HEADERS = {
 }
 
 
-def create_app(store: Store, tables: Callable[[], CountyTables]) -> Starlette:
-    """The application over an open store. ``tables`` gives the county's codes as they are now."""
+def create_app(store: Store, tables: Callable[[], CountyTables], hooks: Hooks | None = None) -> Starlette:
+    """The application over an open store. ``tables`` gives the county's codes as they are now.
+
+    Without ``hooks`` no webhooks are taken.
+    """
     registry = CollectorRegistry()
     graphql = GraphQLOverHttp(Runner(executable(build())), lambda: new_context(store, tables()), _observer(registry))
     page = query_page()
@@ -65,6 +69,9 @@ def create_app(store: Store, tables: Callable[[], CountyTables]) -> Starlette:
         Route("/readyz", ready),
         Route("/metrics", metrics),
     ]
+    if hooks is not None:
+        registry.register(hooks.metric)
+        routes.append(Route("/hooks/{instance}", hooks.answer, methods=METHODS))
     if has_graphiql():
         routes.append(Mount("/static/graphiql", StaticFiles(directory=GRAPHIQL)))
     app = Starlette(routes=routes)

@@ -105,7 +105,8 @@ class Hub:
         return InstanceConfig(
             name=name, product=one.connector, county=self.settings.county, centre_code=self.settings.centre_code,
             live_from=one.live_from, tables=self.tables, base_url=one.base_url, app_id=one.app_id,
-            secret=one.read_secret(name), overlap_s=one.overlap_s,
+            secret=one.read_secret(name), webhook_app_id=one.webhook_app_id,
+            webhook_secrets=one.read_webhook_secrets(name), overlap_s=one.overlap_s,
             options={"agency_code": one.agency_code, **one.options},
         )  # fmt: skip
 

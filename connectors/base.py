@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
 from hub.vocabulary import AgencyKind, CountyTables
@@ -33,6 +33,10 @@ class InstanceConfig:
     app_id: str = ""
     #: resolved secret; never logged, never part of repr
     secret: str = field(default="", repr=False)
+    #: who sends us webhooks; '' is ``app_id``
+    webhook_app_id: str = ""
+    #: every secret their webhooks may be signed with; none: no webhook is taken
+    webhook_secrets: Sequence[str] = field(default=(), repr=False)
     #: seconds of the partner's clock that every run reads again, for commits that came late
     overlap_s: int = 600
     #: connector-specific settings
@@ -177,6 +181,19 @@ class Connector(Protocol):
 
     async def listed(self, wire: AnyWire, window: Window) -> Sequence[Window]:
         """The stretches that ``digest`` tells of whole: only inside them can something be said to be gone."""
+        ...
+
+
+@runtime_checkable
+class WebhookConnector(Protocol):
+    """What a connector may have besides: its partner tells by webhooks what happened, over HTTP, unasked."""
+
+    def receive(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Received:
+        """Prove a webhook genuine and take it apart; keeps nothing itself.
+
+        Raises AuthError, whose message is a code, a colon and what it means, without any of the content. Whatever is
+        genuine becomes items, however strange it is. ``headers``: each name once, values of repeats joined by a comma.
+        """
         ...
 
 

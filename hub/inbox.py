@@ -20,6 +20,7 @@ from hub.sealing import DataKey
 from hub.store.ids import new_id
 from hub.store.lookup import chunks
 from hub.store.tables import data_keys, inbox_items, inbox_pages
+from hub.store.turn import take_inbox_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ async def keep_page(
     ``settles_ties``: these items were fetched one by one because two contents shared a stamp; the one fetched now is
     the newest of its stamp.
     """
+    await take_inbox_turn(tx, instance)
     now = desk.clock()
     arriving = _distinct(desk, items)
     known = await _known(tx, instance, {key for key, *_ in arriving})

@@ -31,6 +31,9 @@ DEFAULT_FILE = Path("dispute-hub.toml")
 _OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|LOG_LEVEL|TEST(_.*)?)$")
 _PATHS = ("data_dir", "county_folder", "master_key_file")
 _INSTANCE_PATHS = ("folder", "secret_file", "ca_file", "client_cert_file", "client_key_file")
+_INSTANCE_PATH_LISTS = ("webhook_secret_files",)
+#: once options, which are printed and logged like any table
+_MOVED_OPTIONS = {"webhook_secrets": "webhook_secret_files", "webhook_app_id": "webhook_app_id"}
 
 
 def _loopback(host: str) -> str:
@@ -92,6 +95,14 @@ class InstanceSettings(BaseModel):
     secret: SecretStr | None = Field(None, repr=False)
     secret_env: str = ""
     secret_file: Path | None = None
+    #: whose webhooks we take; '' is ``app_id``
+    webhook_app_id: str = ""
+    #: at most one of these three; every secret that is alive, two while one is replaced
+    webhook_secrets: list[SecretStr] = Field(default_factory=list, max_length=4, repr=False)
+    webhook_secret_envs: list[str] = Field(default_factory=list, max_length=4)
+    webhook_secret_files: list[Path] = Field(default_factory=list, max_length=4)
+    #: a longer body is refused unread
+    webhook_max_bytes: int = Field(1 << 20, ge=1024, le=64 << 20)
     agency_code: UnitCode = ""
     agency_name: str = ""
     #: results dated earlier owe no return; without an offset it is Shanghai time
@@ -115,9 +126,14 @@ class InstanceSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_secret(self) -> InstanceSettings:
-        given = [name for name in ("secret", "secret_env", "secret_file") if getattr(self, name)]
-        if len(given) > 1:
-            raise ValueError(f"give one of {' and '.join(given)}, not both")
+        for kinds in (("secret", "secret_env", "secret_file"),
+                      ("webhook_secrets", "webhook_secret_envs", "webhook_secret_files")):  # fmt: skip
+            given = [name for name in kinds if getattr(self, name)]
+            if len(given) > 1:
+                raise ValueError(f"give one of {' and '.join(given)}, not both")
+        for name, instead in _MOVED_OPTIONS.items():
+            if name in self.options:
+                raise ValueError(f"{name} is no option any more; set {instead} beside options, not in it")
         if self.client_key_file and not self.client_cert_file:
             raise ValueError("client_key_file needs client_cert_file")
         return self
@@ -132,22 +148,23 @@ class InstanceSettings(BaseModel):
         if self.secret is not None:
             return self.secret.get_secret_value()
         if self.secret_env:
-            if not environ.get(self.secret_env):
-                raise ConfigurationError(
-                    f"[instances.{name}] secret_env: the variable {self.secret_env} is not set",
-                    hint="Set it where the hub is started, or use secret_file.",
-                )
-            return environ[self.secret_env]
-        if self.secret_file is None:
-            return ""
-        try:
-            return self.secret_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as exc:
-            why = (exc.strerror or "").lower() if isinstance(exc, OSError) else "it is not UTF-8"
-            raise ConfigurationError(
-                f"[instances.{name}] secret_file: {self.secret_file} cannot be read: {why}",
-                hint="It holds the secret alone, in UTF-8, readable by the hub's user.",
-            ) from exc
+            return _from_variable(f"[instances.{name}] secret_env", self.secret_env, environ)
+        if self.secret_file is not None:
+            return _from_file(f"[instances.{name}] secret_file", self.secret_file)
+        return ""
+
+    def read_webhook_secrets(self, name: str, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+        """All that are alive; none where no webhooks are taken. Raises ConfigurationError, which never holds one."""
+        where = f"[instances.{name}] webhook_secret"
+        found = [
+            *(secret.get_secret_value() for secret in self.webhook_secrets),
+            *(_from_variable(f"{where}_envs", variable, environ) for variable in self.webhook_secret_envs),
+            *(_from_file(f"{where}_files", file) for file in self.webhook_secret_files),
+        ]
+        # an empty one would let everybody in
+        if not all(found):
+            raise ConfigurationError(f"{where}s: one of them is empty", hint="A secret is at least one character.")
+        return tuple(found)
 
 
 class Settings(BaseSettings):
@@ -218,6 +235,26 @@ class Settings(BaseSettings):
         return self.instances[name]
 
 
+def _from_variable(where: str, variable: str, environ: Mapping[str, str]) -> str:
+    if not environ.get(variable):
+        raise ConfigurationError(
+            f"{where}: the variable {variable} is not set",
+            hint=f"Set it where the hub is started, or use {where.rpartition(' ')[2].replace('env', 'file')}.",
+        )
+    return environ[variable]
+
+
+def _from_file(where: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        why = (exc.strerror or "").lower() if isinstance(exc, OSError) else "it is not UTF-8"
+        raise ConfigurationError(
+            f"{where}: {file} cannot be read: {why}",
+            hint="It holds the secret alone, in UTF-8, readable by the hub's user.",
+        ) from exc
+
+
 def find_file(named: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The settings file: the named one, else HUB_CONFIG, else ./dispute-hub.toml where it exists."""
     file = named or (Path(environ["HUB_CONFIG"]) if environ.get("HUB_CONFIG") else None)
@@ -273,6 +310,10 @@ def _read(file: Path) -> dict[str, Any]:
         for key in paths:
             if isinstance(table, dict) and isinstance(table.get(key), str):
                 table[key] = folder / table[key]
+    for one in instances.values():
+        for key in _INSTANCE_PATH_LISTS:
+            if isinstance(one, dict) and isinstance(one.get(key), list):
+                one[key] = [folder / path if isinstance(path, str) else path for path in one[key]]
     return {**hub, "instances": instances}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -149,7 +149,7 @@ async def finish(desk: Desk, report: RunReport) -> None:
                 "last_error_hint": _hint(report.error),
             }  # fmt: skip
         await tx.execute(update(connector_states).where(states.instance == report.instance).values(**health))
-        await _count_incidents(tx, desk, report, now)
+        await count_incidents(tx, desk, report.instance, report.incidents, now)
 
 
 def _hint(error: HubError | None) -> str | None:
@@ -158,13 +158,16 @@ def _hint(error: HubError | None) -> str | None:
     return f"{error.message} {error.hint}".strip()
 
 
-async def _count_incidents(tx: AsyncConnection, desk: Desk, report: RunReport, now: datetime) -> None:
-    if not report.incidents:
+async def count_incidents(
+    tx: AsyncConnection, desk: Desk, instance: str, incidents: Mapping[str, int], now: datetime
+) -> None:
+    """Add to what went wrong with this partner, healed or not."""
+    if not incidents:
         return
-    kinds = sorted(report.incidents)
+    kinds = sorted(incidents)
     rows = [
         {
-            "instance": report.instance, "kind": kind, "county": desk.county, "hint": "", "times": 0, "first_at": now,
+            "instance": instance, "kind": kind, "county": desk.county, "hint": "", "times": 0, "first_at": now,
             "last_at": now,
         }
         for kind in kinds
@@ -175,5 +178,5 @@ async def _count_incidents(tx: AsyncConnection, desk: Desk, report: RunReport, n
         update(connector_incidents)
         .where(c.instance == bindparam("i"), c.kind == bindparam("k"))
         .values(times=c.times + bindparam("n"), last_at=now),
-        [{"i": report.instance, "k": kind, "n": report.incidents[kind]} for kind in kinds],
+        [{"i": instance, "k": kind, "n": incidents[kind]} for kind in kinds],
     )

@@ -31,12 +31,12 @@ THEIR_APP, THEIR_SECRET, THEIR_OLD_SECRET = "hotline", "s3cret-of-theirs", "s3cr
 
 
 def config(**changes: Any) -> InstanceConfig:
-    options = {"webhook_app_id": THEIR_APP, "webhook_secrets": [THEIR_SECRET, THEIR_OLD_SECRET]}
     settings: dict[str, Any] = {
         "name": "hotline", "product": "hotline", "county": "620725", "centre_code": CENTRE,
         "live_from": datetime(2024, 8, 1, tzinfo=SHANGHAI), "tables": county_tables(), "app_id": APP, "secret": SECRET,
+        "webhook_app_id": THEIR_APP, "webhook_secrets": (THEIR_SECRET, THEIR_OLD_SECRET),
     }  # fmt: skip
-    return InstanceConfig(**{**settings, **changes, "options": {**options, **changes.get("options", {})}})
+    return InstanceConfig(**{**settings, **changes})
 
 
 def code(number: int) -> str:

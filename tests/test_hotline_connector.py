@@ -127,8 +127,6 @@ async def test_check_says_what_it_saw() -> None:
         {"sign_type": "MD5"},
         {"page_size": 201},
         {"page_size": "x"},
-        {"webhook_secrets": "one"},
-        {"webhook_secrets": [""]},
     ],
 )
 def test_an_impossible_option_is_the_operators_to_mend(options: dict[str, Any]) -> None:
@@ -520,7 +518,7 @@ def test_any_altered_byte_is_refused(data: st.DataObject) -> None:
 
 
 def test_where_no_secret_is_configured_nobody_gets_in() -> None:
-    connector = HotlineConnector(config(options={"webhook_secrets": []}))
+    connector = HotlineConnector(config(webhook_secrets=()))
 
     with pytest.raises(AuthError, match="NO_SECRET"):
         connector.receive(*_sent(webhook(order(), "催办", 2, "2024-06-13 08:00:00"), secret=""))

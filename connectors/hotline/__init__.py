@@ -31,8 +31,7 @@ _DIGEST_TRIES = 5
 class HotlineConnector(HttpPartner):
     """One 12345 hotline of one county.
 
-    Options: ``sign_type`` (``SHA256`` or ``SM3``, of our own requests), ``page_size`` (1–200), ``webhook_app_id``
-    (whose webhooks we take, else ``app_id``) and ``webhook_secrets`` (all that are alive; two while one is replaced).
+    Options: ``sign_type`` (``SHA256`` or ``SM3``, of our own requests) and ``page_size`` (1–200).
     """
 
     product: ClassVar[str] = "hotline"
@@ -44,8 +43,6 @@ class HotlineConnector(HttpPartner):
         self.config = config
         self._api = HotlineApi(config, _sign_type(config))
         self._page_size = _page_size(config)
-        self._webhook_app_id = text(config.options.get("webhook_app_id")) or config.app_id
-        self._webhook_secrets = _webhook_secrets(config)
 
     async def check(self, wire: HttpWire) -> str:
         """Ask for one order."""
@@ -83,7 +80,8 @@ class HotlineConnector(HttpPartner):
 
         The caller bounds the body and refuses a nonce it has seen.
         """
-        return webhook.received(headers, body, now, app_id=self._webhook_app_id, live_secrets=self._webhook_secrets)
+        app_id = self.config.webhook_app_id or self.config.app_id
+        return webhook.received(headers, body, now, app_id=app_id, live_secrets=self.config.webhook_secrets)
 
     def map(self, item: Item) -> Sequence[Fact]:
         """One part of a record: the order, or one event."""
@@ -124,13 +122,3 @@ def _page_size(config: InstanceConfig) -> int:
             f"page_size of instance {config.name} is impossible", hint=f"Use a number from 1 to {PAGE_SIZE}."
         )
     return size
-
-
-def _webhook_secrets(config: InstanceConfig) -> tuple[str, ...]:
-    """None: no webhook is taken. An empty one would let everybody in."""
-    found = config.options.get("webhook_secrets") or ()
-    if isinstance(found, str) or not all(isinstance(secret, str) and secret for secret in found):
-        raise ConfigurationError(
-            f"webhook_secrets of instance {config.name} is no list of secrets", hint="Use a list, without empty ones."
-        )
-    return tuple(found)

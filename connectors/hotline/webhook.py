@@ -40,7 +40,7 @@ def received(
 
 def _require_genuine(given: Mapping[str, str], body: bytes, app_id: str, live_secrets: Sequence[str]) -> None:
     if not live_secrets or not app_id:
-        raise AuthError("NO_SECRET: no webhooks are expected here", hint="Set options.webhook_secrets of the instance.")
+        raise AuthError("NO_SECRET: no webhooks are expected here", hint="Set webhook_secret_files of the instance.")
     if not hmac.compare_digest(_bytes(given.get("x-app-id", "")), _bytes(app_id)):
         raise AuthError("UNKNOWN_APP: the webhook names another app id", hint="Compare webhook_app_id with theirs.")
     timestamp, nonce, sign = (given.get(name, "") for name in ("x-timestamp", "x-nonce", "x-sign"))

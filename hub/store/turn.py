@@ -1,7 +1,8 @@
-"""One at a time: who links records and settles disputes waits for its turn, on any machine.
+"""One at a time: who links records and settles disputes waits for its turn, on any machine; so does who keeps a page.
 
-Two transactions that do not see each other's records would each miss the link between them for ever. SQLite has one
-writer anyway; PostgreSQL takes a lock that ends with the transaction.
+Two transactions that do not see each other's records would each miss the link between them for ever, and two that keep
+the same item at once would both think it new. SQLite has one writer anyway; PostgreSQL takes a lock that ends with the
+transaction.
 """
 
 from __future__ import annotations
@@ -17,6 +18,15 @@ async def take_turn(tx: AsyncConnection, county: str) -> None:
 
     Call it before anything is read that the transaction will decide by.
     """
+    await _take(tx, f"turn/{county}")
+
+
+async def take_inbox_turn(tx: AsyncConnection, instance: str) -> None:
+    """The same for keeping what one partner delivered: a webhook may bring what a pull brings in the same moment."""
+    await _take(tx, f"inbox/{instance}")
+
+
+async def _take(tx: AsyncConnection, name: str) -> None:
     if tx.dialect.name == "postgresql":
-        key = int.from_bytes(blake2b(f"turn/{county}".encode(), digest_size=8).digest(), "big", signed=True)
+        key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
         await tx.execute(select(func.pg_advisory_xact_lock(key)))

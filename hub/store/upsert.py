@@ -10,6 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
+def dialect_insert(tx: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT of this database's own kind, which knows ON CONFLICT."""
+    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+
+
 async def insert_or_ignore(
     tx: AsyncConnection,
     table: Table,
@@ -21,7 +26,7 @@ async def insert_or_ignore(
     """Insert rows; one whose key is there already is left alone, or takes over ``update_columns``."""
     if not rows:
         return
-    insert = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
+    insert = dialect_insert(tx, table)
     keys = list(on) or [column.name for column in table.primary_key.columns]
     if update_columns:
         statement = insert.on_conflict_do_update(

@@ -4,7 +4,7 @@ from hub.store.tables.base import metadata
 from hub.store.tables.disputes import code_counters, disputes
 from hub.store.tables.events import event_words, handling_events, public_log, unsequenced
 from hub.store.tables.identity import store_identity
-from hub.store.tables.inbox import data_keys, inbox_items, inbox_pages, quarantine
+from hub.store.tables.inbox import data_keys, inbox_items, inbox_pages, quarantine, webhook_nonces
 from hub.store.tables.links import link_decisions, record_links, record_names, record_references
 from hub.store.tables.parties import parties
 from hub.store.tables.records import case_records, mapping_worklist, record_entries, record_unknown_codes
@@ -57,4 +57,5 @@ __all__ = [
     "store_identity",
     "sync_runs",
     "unsequenced",
+    "webhook_nonces",
 ]

@@ -13,7 +13,7 @@ inbox_pages = Table(
     county_column(),
     Column("instance", Text, nullable=False),
     Column("run_id", Text, nullable=False),
-    #: PULL, FETCH, DIGEST
+    #: PULL, FETCH, DIGEST, WEBHOOK
     Column("origin", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("cursor", Json),
@@ -100,4 +100,15 @@ quarantine = Table(
     Column("decided_by", Text),
     Column("decided_reason", Text),
     Index("ix_quarantine_state", "state", "instance"),
+)
+
+webhook_nonces = Table(
+    "webhook_nonces",
+    metadata,
+    #: the partner's own mark of one attempt, kept for longer than an attempt can be repeated
+    Column("instance", Text, primary_key=True),
+    Column("nonce", Text, primary_key=True),
+    county_column(),
+    Column("seen_at", Instant, nullable=False),
+    Index("ix_webhook_nonces_seen_at", "seen_at"),
 )

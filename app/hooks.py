@@ -46,11 +46,12 @@ BUSY = "WEBHOOK_BUSY"
 NOT_KEPT = "WEBHOOK_NOT_KEPT"
 CONFIGURATION = "WEBHOOK_CONFIGURATION"
 
-#: what a connector's refusal is answered with; 403 where it is not named
-_STATUS = {
+#: what each refusal is answered with; 403 where a connector has a reason of its own
+STATUS = {
     UNKNOWN_INSTANCE: 404, NOT_EXPECTED: 404, BAD_METHOD: 405, BAD_ENCODING: 415, TOO_LONG: 413, TOO_SLOW: 408,
     CUT_OFF: 400, BUSY: 503, NOT_KEPT: 503, CONFIGURATION: 503,
-    "WEBHOOK_BAD_HEADERS": 400, "WEBHOOK_BAD_SIGN_TYPE": 400, "WEBHOOK_NO_SM3": 503, "WEBHOOK_REPLAYED": 409,
+    "WEBHOOK_BAD_HEADERS": 400, "WEBHOOK_BAD_SIGN_TYPE": 400, "WEBHOOK_UNKNOWN_APP": 403, "WEBHOOK_BAD_SIGNATURE": 403,
+    "WEBHOOK_OUTSIDE_WINDOW": 403, "WEBHOOK_REPLAYED": 409, "WEBHOOK_NO_SM3": 503,
 }  # fmt: skip
 #: the rest of the body is not read: the connection cannot go on
 _UNREAD = frozenset({UNKNOWN_INSTANCE, NOT_EXPECTED, BAD_METHOD, BAD_ENCODING, TOO_LONG, TOO_SLOW, CUT_OFF, BUSY})
@@ -197,7 +198,7 @@ def _refusal(kind: str) -> Response:
     headers = {"Connection": "close"} if kind in _UNREAD else {}
     if kind == BAD_METHOD:
         headers["Allow"] = "POST"
-    status = _STATUS.get(kind, 403)
+    status = STATUS.get(kind, 403)
     if status == 503:
         headers["Retry-After"] = "60"
     return JSONResponse({"success": False, "reason": kind}, status, headers)

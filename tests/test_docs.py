@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
+from app import hooks
 from app.cli.root import app
 from app.demo import FIGURES
 from app.web import create_app
@@ -254,6 +255,14 @@ def test_every_kind_of_incident_is_explained() -> None:
     code = "\n".join(read(file) for folder in ("sync_jobs", "connectors", "hub", "app")
                      for file in (ROOT / folder).rglob("*.py"))  # fmt: skip
     assert [kind for kind in explained if f'"{kind}"' not in code] == []
+
+
+def test_every_refusal_of_a_webhook_is_explained_with_its_status() -> None:
+    table = rows(section(OPERATOR, "Webhooks"))
+    explained = {quoted(cells[0])[0]: int(cells[1]) for cells in table if cells[0] != "reason"}
+    assert explained == hooks.STATUS
+    said = raised(r'AuthError\(\s*f?"([A-Z][A-Z_0-9]+):')
+    assert {f"WEBHOOK_{code}" for code in said - {"NO_SECRET"}} <= set(explained)
 
 
 def test_every_reason_of_quarantine_is_explained() -> None:

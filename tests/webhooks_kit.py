@@ -18,9 +18,9 @@ from app.jobs import run_job
 from app.serve import serve_graphql
 from app.wiring import Hub, open_hub
 from hub.settings import Settings
-from hub.store.tables import connector_incidents, handling_events, inbox_items, quarantine, webhook_nonces
+from hub.store.tables import connector_incidents, inbox_items
 
-from .hotline_double import THEIR_APP, THEIR_OLD_SECRET, THEIR_SECRET, order, signed, webhook
+from .hotline_double import THEIR_APP, THEIR_OLD_SECRET, THEIR_SECRET, signed
 
 DELIVERED = {"success": True, "code": 10000, "message": "操作成功!", "pageInfo": None, "resultData": None}
 
@@ -98,18 +98,3 @@ async def listening(url: str, folder: Path, *, port: int = 0, **hotline: Any) ->
         finally:
             stop.set()
             await serving
-
-
-__all__ = [
-    "DELIVERED",
-    "Listening",
-    "handling_events",
-    "inbox_items",
-    "listening",
-    "order",
-    "quarantine",
-    "settings",
-    "signed",
-    "webhook",
-    "webhook_nonces",
-]

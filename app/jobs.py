@@ -12,19 +12,20 @@ import structlog
 from sqlalchemy import select
 
 from app.wiring import Hub
-from app.worker import LEASE_S, Worker, worker_name
+from app.worker import Worker, worker_name
 from connectors.base import Window
 from hub import nonces, quarantine
 from hub.applying import apply_pending
-from hub.errors import ConflictError, NotFoundError
+from hub.errors import ConflictError, NotFoundError, PostponedError
 from hub.sequencer import sequence_all
 from hub.store.tables import connector_states
 from hub.store.tables import quarantine as quarantine_rows
+from sync_jobs.breaker import OPEN, breaker_of
 from sync_jobs.differences import ReconcileReport
 from sync_jobs.pull import Progress, pull_instance
 from sync_jobs.queue import Claim
 from sync_jobs.reconcile import reconcile_instance
-from sync_jobs.runs import RunReport, source_of
+from sync_jobs.runs import NO_BUDGET, Budget, RunReport, source_of
 from sync_jobs.scheduler import Schedule, Scheduler
 
 PULL, RECONCILE, PRUNE, RETRY = "pull", "reconcile", "prune", "retry"
@@ -64,14 +65,17 @@ async def run_job(hub: Hub, claim: Claim) -> None:
     if await pause_reason(hub, instance) is not None:
         return
     await hub.reload_codes()
+    one = hub.settings.instances[instance]
     run: RunReport | None
     if kind == APPLY:
+        # what is kept already is applied whatever its partner does now
         await apply_waiting(hub, claim, instance)
         return
+    await _wait_for_breaker(hub, instance)
     if kind == PULL:
-        run = await pull(hub, claim, instance)
+        run = await pull(hub, claim, instance, budget=Budget(one.max_run_s, one.max_run_pages))
     elif kind == RECONCILE:
-        run = (await reconcile(hub, claim, instance)).run
+        run = (await reconcile(hub, claim, instance, budget=Budget(one.max_reconcile_s))).run
     else:
         raise NotFoundError(f"no job is called {kind}")
     if run is None:
@@ -79,26 +83,40 @@ async def run_job(hub: Hub, claim: Claim) -> None:
     _log.info("run ended", instance=instance, run=run.id, pulled=run.pulled, new=run.new,
               quarantined=run.quarantined, incidents=dict(run.incidents))  # fmt: skip
     if run.error is not None:
+        # once the breaker is open, it and not the queue says when the next try comes
+        await _wait_for_breaker(hub, instance)
         raise run.error
 
 
+async def _wait_for_breaker(hub: Hub, instance: str) -> None:
+    """Raises PostponedError while nobody is to ask this partner: the same job comes again when one run may try."""
+    found = await breaker_of(hub.store, instance)
+    if found.until is not None and found.holds_back(hub.desk.clock()):
+        raise PostponedError(
+            f"{instance} is left alone for now", until=found.until, kind=found.reason_kind or OPEN,
+            hint=f"Its breaker is open; the last error: {found.reason_hint or 'unknown'}",
+        )  # fmt: skip
+
+
 async def pull(
-    hub: Hub, claim: Claim, instance: str, progress: Progress | None = None, since: datetime | None = None
-) -> RunReport:
+    hub: Hub, claim: Claim, instance: str, progress: Progress | None = None, since: datetime | None = None,
+    budget: Budget = NO_BUDGET,
+) -> RunReport:  # fmt: skip
     """One pull under the claim, from the kept cursor or ``since``. A partner's error stands in the report."""
     async with hub.wire(instance) as wire:
         return await pull_instance(
-            hub.fenced_desk(claim), hub.connector(instance), wire, since=since, progress=progress
+            hub.fenced_desk(claim), hub.connector(instance), wire, since=since, progress=progress, budget=budget
         )
 
 
 async def reconcile(
-    hub: Hub, claim: Claim, instance: str, progress: Progress | None = None, window: Window | None = None
-) -> ReconcileReport:
+    hub: Hub, claim: Claim, instance: str, progress: Progress | None = None, window: Window | None = None,
+    budget: Budget = NO_BUDGET,
+) -> ReconcileReport:  # fmt: skip
     """One comparison under the claim. A partner's error stands in the report's run."""
     async with hub.wire(instance) as wire:
         return await reconcile_instance(
-            hub.fenced_desk(claim), hub.connector(instance), wire, window=window, progress=progress
+            hub.fenced_desk(claim), hub.connector(instance), wire, window=window, progress=progress, budget=budget
         )
 
 
@@ -130,7 +148,9 @@ async def take_lane(
     deadline = time.monotonic() + wait_s
     told = False
     while True:
-        claim = await hub.queue.enqueue_claimed(job, lane, f"cli {worker_name()}", hub.desk.clock(), LEASE_S)
+        claim = await hub.queue.enqueue_claimed(
+            job, lane, f"cli {worker_name()}", hub.desk.clock(), hub.settings.lease_s
+        )
         if claim is not None:
             return claim
         if time.monotonic() > deadline:
@@ -143,7 +163,7 @@ async def take_lane(
 
 async def run_now(hub: Hub, claim: Claim, work: Callable[[Claim], Awaitable[None]]) -> None:
     """Run work under a claim of our own, heartbeat included. Whoever asked for it sees it fail and asks again."""
-    await Worker(hub.queue, work, hub.desk.clock, is_retrying=False).run_claimed(claim)
+    await Worker(hub.queue, work, hub.desk.clock, lease_s=hub.settings.lease_s, is_retrying=False).run_claimed(claim)
 
 
 async def retry_quarantined(hub: Hub, item: str | None, instance: str | None) -> dict[str, int]:
@@ -174,8 +194,9 @@ async def retry_quarantined(hub: Hub, item: str | None, instance: str | None) ->
 async def run_worker(hub: Hub, stop: asyncio.Event, *, lanes: int | None = None, is_scheduling: bool = True) -> None:
     """Work, and schedule unless another process does, until ``stop``."""
     worker = Worker(
-        hub.queue, lambda claim: run_job(hub, claim), hub.desk.clock, lanes=lanes or hub.settings.worker_lanes
-    )
+        hub.queue, lambda claim: run_job(hub, claim), hub.desk.clock, lanes=lanes or hub.settings.worker_lanes,
+        lease_s=hub.settings.lease_s,
+    )  # fmt: skip
     scheduler = Scheduler(hub.desk, hub.queue, schedules(hub)) if is_scheduling else None
     _log.info("worker started", worker=worker.name, instances=sorted(hub.settings.instances))
     if scheduler is not None:

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.connector_metrics import ConnectorGauges
 from app.graphql_http import GraphQLOverHttp
 from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
@@ -49,6 +50,7 @@ def create_app(store: Store, tables: Callable[[], CountyTables], hooks: Hooks | 
     registry = CollectorRegistry()
     graphql = GraphQLOverHttp(Runner(executable(build())), lambda: new_context(store, tables()), _observer(registry))
     page = query_page()
+    partners = ConnectorGauges(registry)
 
     async def answer(request: Request) -> Response:
         if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(request):
@@ -60,6 +62,11 @@ def create_app(store: Store, tables: Callable[[], CountyTables], hooks: Hooks | 
         return JSONResponse({"status": reason or "ready"}, 503 if reason else 200)
 
     async def metrics(_: Request) -> Response:
+        try:
+            await partners.refresh(store)
+        except (SQLAlchemyError, OSError) as problem:
+            # what this process counts by itself is told all the same
+            report(problem, "metrics")
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     routes: list[BaseRoute] = [

@@ -1,7 +1,9 @@
-"""The worker: claims jobs, runs them under a lease, several lanes side by side. One hanging partner holds one lane.
+"""The worker: claims jobs, runs them under a lease, several lanes side by side. A hanging partner holds nobody up.
 
-Any number of workers may run on one store. A worker that is told to stop finishes what it can in a few seconds and
-gives the rest back; one that is killed is replaced when its lease runs out.
+A job that takes long gives its place to another one and goes on beside it, so that partners which hang, however many,
+do not take all places from those which answer. Any number of workers may run on one store. A worker that is told to
+stop finishes what it can in a few seconds and gives the rest back; one that is killed is replaced when its lease runs
+out.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -20,13 +22,25 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.logging import told
-from hub.errors import AuthError, ConfigurationError, LeaseLostError, PartnerError, RejectedError, TransientError
+from hub.errors import (
+    AuthError,
+    ConfigurationError,
+    LeaseLostError,
+    PartnerError,
+    PostponedError,
+    RejectedError,
+    TransientError,
+)
 from hub.store.ids import new_id
 from sync_jobs.queue import Claim, Queue
 
 LEASE_S = 60.0
 #: what a job may still do after the worker was told to stop
 GRACE_S = 10.0
+#: a job that has run so long no longer counts against the lanes: it waits for its partner most of the time
+LONG_S = 20.0
+#: … but no worker runs more than so many times its lanes
+MOST = 4
 #: pause after the database refused, so that an outage is not answered with a storm
 _PAUSE_S = 2.0
 _log = structlog.get_logger("worker")
@@ -44,7 +58,7 @@ class Worker:
 
     def __init__(
         self, queue: Queue, run_job: RunJob, clock: Callable[[], datetime], *, lanes: int = 4,
-        lease_s: float = LEASE_S, grace_s: float = GRACE_S, is_retrying: bool = True,
+        lease_s: float = LEASE_S, grace_s: float = GRACE_S, long_s: float = LONG_S, is_retrying: bool = True,
     ) -> None:  # fmt: skip
         """``is_retrying``: whether a failed job waits for another attempt, else it has failed for good."""
         self._queue = queue
@@ -53,21 +67,26 @@ class Worker:
         self._lanes = lanes
         self._lease_s = lease_s
         self._grace_s = grace_s
+        self._long_s = long_s
         self._is_retrying = is_retrying
         self.name = worker_name()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and run until ``stop`` is set; returns when nothing of ours is claimed any more."""
-        running: set[asyncio.Task[None]] = set()
+        running: dict[asyncio.Task[None], float] = {}
         async with self._queue.wakeup.listening():
             while not stop.is_set():
-                claim = await self._claim() if len(running) < self._lanes else None
+                claim = await self._claim() if self._has_place(running) else None
                 if claim is not None:
-                    running.add(asyncio.create_task(self._work(claim), name=claim.job))
+                    running[asyncio.create_task(self._work(claim), name=claim.job)] = time.monotonic()
                 else:
                     await self._wait(running, stop)
-                running = {task for task in running if not task.done()}
-        await self._finish(running)
+                running = {task: since for task, since in running.items() if not task.done()}
+        await self._finish(set(running))
+
+    def _has_place(self, running: Mapping[asyncio.Task[None], float]) -> bool:
+        young = sum(since > time.monotonic() - self._long_s for since in running.values())
+        return young < self._lanes and len(running) < self._lanes * MOST
 
     async def _claim(self) -> Claim | None:
         try:
@@ -77,11 +96,14 @@ class Worker:
             await asyncio.sleep(_PAUSE_S)
             return None
 
-    async def _wait(self, running: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
-        """Until something changes: a job ends, work comes, or we are to stop."""
+    async def _wait(self, running: Mapping[asyncio.Task[None], float], stop: asyncio.Event) -> None:
+        """Until something changes: a job ends or gives its place away, work comes, or we are to stop."""
         waiting = {asyncio.create_task(self._queue.wakeup.wait()), asyncio.create_task(stop.wait())}
+        ages = [time.monotonic() - since for since in running.values()]
+        # none left: the wake-up's own interval is the limit
+        next_place = min((self._long_s - age for age in ages if age < self._long_s), default=None)
         try:
-            await asyncio.wait(waiting | running, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiting | running.keys(), timeout=next_place, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in waiting:
                 task.cancel()
@@ -102,6 +124,8 @@ class Worker:
                 await self.run_claimed(claim)
             except LeaseLostError:
                 _log.warning("taken over by another worker")
+            except PostponedError as exc:
+                _log.info("postponed", kind=exc.kind, until=exc.until.isoformat())
             except asyncio.CancelledError:
                 _log.info("given back unfinished")
             except (SQLAlchemyError, OSError) as exc:
@@ -117,7 +141,7 @@ class Worker:
         """Run a job that is already claimed and note its end. Raises what the job raised.
 
         LeaseLostError means that another worker has it: nothing was noted, nothing more will be written. Cancelled,
-        it gives the job back.
+        it gives the job back; PostponedError puts it off.
         """
         job = asyncio.ensure_future(self._run_job(claim))
         heartbeat = asyncio.create_task(self._keep(claim, job))
@@ -131,6 +155,9 @@ class Worker:
             await asyncio.shield(self._queue.release(claim))
             raise
         except LeaseLostError:
+            raise
+        except PostponedError as exc:
+            await self._queue.postpone(claim, exc.until, exc.kind, exc.hint)
             raise
         except Exception as exc:
             await self._note_failure(claim, exc)

@@ -9,6 +9,7 @@
     │   ├── BadPayloadError       one item cannot be read or mapped: it is quarantined alone
     │   └── OrphanError           an item whose record's opening part has not come yet: it is parked
     ├── LeaseLostError            another worker took this job over; stop without writing
+    ├── PostponedError            nothing was wrong with the job: it comes again later
     ├── ConflictError             somebody else changed it first
     ├── NotFoundError             no such thing, or not visible
     └── UserInputError            the caller's argument is wrong; the message says how
@@ -17,6 +18,8 @@
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class HubError(Exception):
@@ -80,6 +83,15 @@ class OrphanError(PartnerError):
 
 class LeaseLostError(HubError):
     """Our lease ran out and another worker holds the job now. Whatever was not committed is theirs to redo."""
+
+
+class PostponedError(HubError):
+    """This job is to come again, not before ``until``. ``kind`` is the short constant that its row shows meanwhile."""
+
+    def __init__(self, message: str, *, until: datetime, kind: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.until = until
+        self.kind = kind
 
 
 class ConflictError(HubError):

@@ -116,6 +116,11 @@ class InstanceSettings(BaseModel):
     #: for one whole request, its answer included
     request_timeout_s: float = Field(60, gt=0, le=3600)
     max_answer_bytes: int = Field(64 << 20, ge=1024)
+    #: a scheduled pull that has run so long, or so many pages, goes on at the next due time
+    max_run_s: float = Field(600, ge=1, le=86_400)
+    max_run_pages: int = Field(2000, ge=1)
+    #: a scheduled comparison that has run so long has failed
+    max_reconcile_s: float = Field(3600, ge=1, le=86_400)
     #: 0: as fast as the partner answers
     max_requests_per_s: float = Field(0, ge=0)
     proxy: HttpAddress = ""
@@ -192,6 +197,8 @@ class Settings(BaseSettings):
     links_people: bool = False
     #: rule 2 never makes a dispute of more records than this; beyond it a person is asked
     size_guard: int = Field(12, ge=2, le=1000)
+    #: how long a worker that went silent keeps its jobs; a living one renews in time
+    lease_s: float = Field(60, ge=3, le=3600)
     instances: dict[str, InstanceSettings] = Field(default_factory=dict)
 
     @classmethod

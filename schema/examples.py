@@ -116,6 +116,9 @@ query Connectors {
     product
     lastSuccessAt
     consecutiveFailures
+    nextRunAt
+    lagSeconds
+    breaker { state since until reason }
     records
     quarantined
     mappingWorklist

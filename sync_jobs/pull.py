@@ -19,7 +19,17 @@ from hub.inbox import keep_page
 from hub.model import Item, Page
 from hub.sequencer import sequence_all
 from hub.store.tables import connector_states
-from sync_jobs.runs import RunReport, begin, finish, source_of, with_patience
+from sync_jobs.runs import (
+    NO_BUDGET,
+    PULL,
+    RUN_CUT,
+    Budget,
+    RunReport,
+    begin,
+    finish,
+    source_of,
+    with_patience,
+)
 
 #: told the run's counts after each page
 Progress = Callable[[RunReport], None]
@@ -40,26 +50,27 @@ async def pull_instance(
     since: datetime | None = None,
     fence: Fence = no_fence,
     progress: Progress | None = None,
+    budget: Budget = NO_BUDGET,
 ) -> RunReport:
-    """One run from the kept cursor (or ``since``) to the partner's present.
+    """One run from the kept cursor (or ``since``) to the partner's present, or to the end of its budget.
 
     A partner's error ends the run and stands in the report; what was kept before it is applied all the same.
     Raises LeaseLostError when ``fence`` does, and whatever is wrong with our own store.
     """
     noted = dict(wire.incidents)
-    report, state = await begin(desk, connector, "PULL")
+    report, state = await begin(desk, connector, PULL, budget)
     cursor = connector.start_cursor(state.cursor if state is not None else None, since)
     try:
         report.ties |= await _apply(desk, connector, report, fence)
         await _pull_pages(desk, connector, wire, cursor, report, fence, progress)
     except PartnerError as error:
-        report.error = error
+        report.ended_by(error)
     ties = report.ties | await _apply(desk, connector, report, fence)
     try:
         if ties and report.error is None:
             await _settle_ties(desk, connector, wire, sorted(ties), report, fence)
     except PartnerError as error:
-        report.error = error
+        report.ended_by(error)
     for kind, times in wire.incidents.items():
         report.incidents[kind] += times - noted.get(kind, 0)
     report.incidents += type(report.incidents)()
@@ -94,6 +105,10 @@ async def _pull_pages(
                 "the partner's pages do not move on", kind="NO_PROGRESS",
                 hint="The same page came twice; the connector or the partner's paging is at fault.",
             )  # fmt: skip
+        if report.is_spent:
+            report.is_cut = True
+            report.incidents[RUN_CUT] += 1
+            return
         cursor = page.cursor
 
 

@@ -138,6 +138,17 @@ class Queue:
         )  # fmt: skip
         return True
 
+    async def postpone(self, claim: Claim, until: datetime, kind: str, hint: str = "") -> None:
+        """The job is due at ``until`` instead, as if it had not been tried. Raises LeaseLostError.
+
+        Its due time moves with it: work that came due meanwhile goes first.
+        """
+        await self._change(
+            claim, state="READY", due_at=until, claimed_by=None, lease_expires_at=None, attempts=0, error_kind=kind,
+            error_hint=hint,
+        )  # fmt: skip
+        self.wakeup.ring()
+
     async def release(self, claim: Claim) -> None:
         """Give an unfinished job back, as if it had not been tried. Raises LeaseLostError."""
         await self._change(

@@ -38,7 +38,17 @@ from sync_jobs.differences import (
     ReconcileReport,
 )
 from sync_jobs.pull import NotedWire, Progress, keep_fetched
-from sync_jobs.runs import RunReport, begin, finish, source_of, with_patience
+from sync_jobs.runs import (
+    NO_BUDGET,
+    RECONCILE,
+    Budget,
+    RunReport,
+    begin,
+    each_in_time,
+    finish,
+    source_of,
+    with_patience,
+)
 
 #: entries compared at a time
 BATCH = 500
@@ -72,13 +82,14 @@ async def reconcile_instance(
     window: Window | None = None,
     fence: Fence = no_fence,
     progress: Progress | None = None,
+    budget: Budget = NO_BUDGET,
 ) -> ReconcileReport:
     """Compare one instance's whole list (or a window of it) with ours, and repair.
 
     A partner's error ends it; then nothing is counted as gone and the report's run carries the error.
     """
     noted = dict(wire.incidents)
-    run, _ = await begin(desk, connector, "RECONCILE")
+    run, _ = await begin(desk, connector, RECONCILE, budget)
     report = ReconcileReport(connector.config.name, new_id("rcn", desk.county), run.started_at, run=run)
     window = window or Window()
     try:
@@ -104,7 +115,7 @@ async def _compare_all(
     seen = _Seen()
     batch: list[DigestEntry] = []
     moved: list[Item] = []
-    async for entry in connector.digest(wire, window):
+    async for entry in each_in_time(run, connector.digest(wire, window)):
         run.pulled += 1
         if not seen.add(entry.native_id, entry.native_no):
             # listed twice: it changed while the list was read, and the later entry is the newer version

@@ -19,7 +19,7 @@ Named = Annotated[str, typer.Argument(metavar="INSTANCE", help="A configured ins
 @app.command("list")
 def list_connectors(config: Config = None, as_json: Json = False) -> None:
     """List configured partners and how they do, then the connectors that could be configured."""
-    from app.cli.output import clock, emit_json, say, table
+    from app.cli.output import clock, emit_json, lasting, say, table
 
     found = with_hub(config, _standing)
     if as_json:
@@ -29,12 +29,13 @@ def list_connectors(config: Config = None, as_json: Json = False) -> None:
         say("no instance is configured; `dispute-hub sandbox court` prints settings to try\n")
     else:
         table(
-            ("instance", "connector", "state", "last success", "up to", "held", "quarantined", "incidents", "remark"),
+            ("instance", "state", "last success", "lag", "up to", "breaker", "next run", "held", "quarantined",
+             "incidents", "reason"),
             [
-                (name, one["connector"], one["state"], clock(one["lastSuccessAt"]), clock(one["highWaterAt"]),
-                 one["held"], one["quarantined"],
+                (name, one["state"], clock(one["lastSuccessAt"]), lasting(one["lagSeconds"]), clock(one["highWaterAt"]),
+                 one["breaker"]["state"], clock(one["nextRunAt"]), one["held"], one["quarantined"],
                  ", ".join(f"{kind} {times}×" for kind, times in one["incidents"].items()) or "-",
-                 _remark(one))
+                 _reason(one))
                 for name, one in found["instances"].items()
             ],
         )  # fmt: skip
@@ -42,7 +43,7 @@ def list_connectors(config: Config = None, as_json: Json = False) -> None:
     table(("connector", "what it is"), list(found["products"].items()))
 
 
-def _remark(one: dict[str, Any]) -> str:
+def _reason(one: dict[str, Any]) -> str:
     """Why it is paused, what went wrong at last."""
     paused = one["pausedReason"] or ("no reason was given" if one["state"] == "PAUSED" else "")
     return "; ".join(filter(None, (paused, one["lastError"]))) or "-"
@@ -51,6 +52,7 @@ def _remark(one: dict[str, Any]) -> str:
 async def _standing(hub: Hub) -> dict[str, Any]:
     from connectors import registry
     from hub.reading import connectors as reading
+    from sync_jobs.breaker import CLOSED
 
     names = list(hub.settings.instances)
     async with hub.store.read() as connection:
@@ -75,7 +77,14 @@ async def _standing(hub: Hub) -> dict[str, Any]:
             "highWaterAt": row.high_water_at if row else None,
             "pausedAt": row.paused_at if row else None,
             "pausedReason": (row.paused_reason or "") if row else "",
-            "nextRunAt": row.next_run_at if row else None,
+            "nextRunAt": row.next_at if row else None,
+            "lagSeconds": row.lag_s(hub.desk.clock()) if row else None,
+            "breaker": {
+                "state": (row.breaker_state if row else None) or CLOSED,
+                "since": row.breaker_opened_at if row else None,
+                "until": row.breaker_until if row else None,
+                "reason": row.breaker_reason_kind if row else None,
+            },
             "lastError": " ".join(filter(None, (row.last_error_kind, row.last_error_hint))) if row else "",
             "held": held.get(name, 0),
             "quarantined": quarantined.get(name, 0),

@@ -50,6 +50,17 @@ def clock(instant: datetime | None) -> str:
     return instant.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if instant else "-"
 
 
+def lasting(seconds: int | None) -> str:
+    """12 → ``12 s``, 4000 → ``1 h 6 min``; ``-`` for none."""
+    if seconds is None:
+        return "-"
+    for size, unit, below, smaller in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            rest = seconds % size // below
+            return f"{seconds // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{seconds} s"
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
     """A table on stdout: with lines on a terminal, plain columns in a pipe."""
     from rich import box

@@ -1,4 +1,4 @@
-"""A partner that an operator paused is asked by nobody, unless a person says so at that moment."""
+"""Who is asked by a command: a paused partner is asked by nobody, one whose breaker is open only by name."""
 
 from __future__ import annotations
 
@@ -35,3 +35,23 @@ async def awake(hub: Hub, named: str | None, even_paused: bool | None = None) ->
                 hint = f"--even-paused asks it all the same; {hint}"
             raise UserInputError(told, hint=hint)
     return names
+
+
+async def answering(hub: Hub, names: list[str], named: str | None) -> list[str]:
+    """Of these the ones that may be asked: one that is left alone after failures is asked by name only, and says so."""
+    from app.cli.output import clock, note
+    from sync_jobs.breaker import breaker_of
+
+    asked = []
+    for name in names:
+        found = await breaker_of(hub.store, name)
+        if not found.holds_back(hub.desk.clock()):
+            asked.append(name)
+            continue
+        told = f"{name} failed ({found.reason_kind}) and is left alone until {clock(found.until)}"
+        if named is None:
+            note(f"{told}; left out, `dispute-hub sync {name}` asks it all the same")
+        else:
+            note(f"{told}; asked all the same because you named it")
+            asked.append(name)
+    return asked

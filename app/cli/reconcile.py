@@ -67,9 +67,10 @@ async def compare_all(
     hub: Hub, instance: str | None = None, window: Window | None = None, even_paused: bool = False
 ) -> list[dict[str, Any]]:
     """Compare the named instance, or all, each under its lane. Raises UserInputError for a named one that is paused."""
-    from app.cli.pausing import awake
+    from app.cli.pausing import answering, awake
 
-    return [reconcile_json(await compare(hub, name, window)) for name in await awake(hub, instance, even_paused)]
+    names = await answering(hub, await awake(hub, instance, even_paused), instance)
+    return [reconcile_json(await compare(hub, name, window)) for name in names]
 
 
 async def compare(hub: Hub, name: str, window: Window | None = None) -> ReconcileReport:

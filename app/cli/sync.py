@@ -59,9 +59,10 @@ async def pull_all(hub: Hub, instance: str | None, since: datetime | None = None
 
     Raises UserInputError for a named one that is paused.
     """
-    from app.cli.pausing import awake
+    from app.cli.pausing import answering, awake
 
-    return [await pull_one(hub, name, since) for name in await awake(hub, instance)]
+    names = await answering(hub, await awake(hub, instance), instance)
+    return [await pull_one(hub, name, since) for name in names]
 
 
 async def pull_one(hub: Hub, name: str, since: datetime | None = None) -> dict[str, Any]:

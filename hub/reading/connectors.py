@@ -12,6 +12,7 @@ from sqlalchemy import Row, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.store.tables import (
+    breakers,
     case_records,
     connector_incidents,
     connector_states,
@@ -24,7 +25,7 @@ from hub.store.tables import (
 
 @dataclass(frozen=True, slots=True)
 class ConnectorRow:
-    """Where one instance stands."""
+    """Where one instance stands. What its breaker says is None where no run of it ever ended."""
 
     instance: str
     product: str
@@ -37,6 +38,27 @@ class ConnectorRow:
     paused_at: datetime | None
     paused_reason: str | None
     next_run_at: datetime | None
+    caught_up_at: datetime | None
+    breaker_state: str | None
+    breaker_opened_at: datetime | None
+    breaker_until: datetime | None
+    breaker_reason_kind: str | None
+    breaker_reason_hint: str | None
+
+    def lag_s(self, now: datetime) -> int | None:
+        """Seconds since the begin of the latest pull that came to the partner's present; None: there was none.
+
+        What the partner committed before that instant is here, as far as its pull tells (late commits are left to
+        the comparison). A run that failed or was cut off by its budget does not shorten it.
+        """
+        return None if self.caught_up_at is None else max(int((now - self.caught_up_at).total_seconds()), 0)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When this partner is asked next: as scheduled, or when its open breaker allows it; None while paused."""
+        if self.paused_at is not None:
+            return None
+        return self.breaker_until if self.breaker_state == "OPEN" else self.next_run_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +109,13 @@ R = TypeVar("R", IncidentRow, RunRow, ReconciliationRow)
 
 async def all_of(connection: AsyncConnection) -> Sequence[ConnectorRow]:
     """Every instance that was ever scheduled, run or paused, by name."""
-    columns = [connector_states.c[name] for name in ConnectorRow.__slots__]
-    statement = select(*columns).order_by(connector_states.c.instance)
+    own, prefix = connector_states.c, "breaker_"
+    columns = [
+        breakers.c[name.removeprefix(prefix)] if name.startswith(prefix) else own[name]
+        for name in ConnectorRow.__slots__
+    ]
+    joined = connector_states.outerjoin(breakers, breakers.c.instance == own.instance)
+    statement = select(*columns).select_from(joined).order_by(own.instance)
     return [ConnectorRow(*row) for row in await connection.execute(statement)]
 
 

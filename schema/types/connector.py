@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from hub.desk import utc_now
 from hub.reading.connectors import ConnectorRow, IncidentRow, ReconciliationRow, RunRow
 from schema.context import Info
 from schema.scalars import Instant, instant
@@ -46,6 +47,17 @@ class Reconciliation:
     removed: int = strawberry.field(description="Found to be held by the partner no more.")
 
 
+@strawberry.type(description="Whether the partner is asked at all after failures, in every process of the hub.")
+class Breaker:
+    state: str = strawberry.field(
+        description="CLOSED: asked when due. OPEN: left alone until then. HALF_OPEN: one run tries whether it answers."
+    )
+    since: Instant | None = strawberry.field(description="When it left CLOSED; null while closed.")
+    until: Instant | None = strawberry.field(description="Before then no job asks the partner.")
+    reason: str | None = strawberry.field(description="The failure that opened it, as a constant.")
+    hint: str | None = strawberry.field(description="The same in words.")
+
+
 @strawberry.type(description="One configured partner.")
 class Connector:
     instance: str = strawberry.field(description="Its name in the settings.")
@@ -58,8 +70,15 @@ class Connector:
     consecutive_failures: int = strawberry.field(description="Failures since it last answered well.")
     paused: bool = strawberry.field(description="Whether an operator stopped it.")
     next_run_at: Instant | None = strawberry.field(
-        description="When the next pull is due; in the past while no worker schedules, null while it is paused."
+        description="When it is asked next; in the past while no worker schedules, null while it is paused."
     )
+    caught_up_at: Instant | None = strawberry.field(
+        description="When the latest pull began that came to the partner's present; null before the first."
+    )
+    lag_seconds: int | None = strawberry.field(
+        description="Seconds since `caughtUpAt`: how old what the hub knows of this partner may be."
+    )
+    breaker: Breaker = strawberry.field(description="Whether it is left alone after failures.")
 
     @strawberry.field(description="Troubles so far, the latest first.")
     async def incidents(self, info: Info) -> list[Incident]:
@@ -100,7 +119,16 @@ def connector(row: ConnectorRow) -> Connector:
         last_error_hint=row.last_error_hint,
         consecutive_failures=row.consecutive_failures,
         paused=row.paused_at is not None,
-        next_run_at=instant(row.next_run_at) if row.paused_at is None else None,
+        next_run_at=instant(row.next_at),
+        caught_up_at=instant(row.caught_up_at),
+        lag_seconds=row.lag_s(utc_now()),
+        breaker=Breaker(
+            state=row.breaker_state or "CLOSED",
+            since=instant(row.breaker_opened_at),
+            until=instant(row.breaker_until),
+            reason=row.breaker_reason_kind,
+            hint=row.breaker_reason_hint,
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from hub.store.tables.records import case_records, mapping_worklist, record_entr
 from hub.store.tables.reference import agencies, native_codes, regions
 from hub.store.tables.referrals import referrals
 from hub.store.tables.sync import (
+    breakers,
     connector_incidents,
     connector_states,
     jobs,
@@ -26,6 +27,7 @@ APPEND_ONLY = (handling_events, link_decisions, public_log)
 __all__ = [
     "APPEND_ONLY",
     "agencies",
+    "breakers",
     "case_records",
     "code_counters",
     "connector_incidents",

@@ -24,6 +24,25 @@ connector_states = Table(
     Column("paused_reason", Text),
     #: the next pull, as a scheduler last said; in the past where none runs
     Column("next_run_at", Instant),
+    #: begin of the latest pull that came to the partner's present: what lags is measured from here
+    Column("caught_up_at", Instant),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("instance", Text, primary_key=True),
+    county_column(),
+    #: CLOSED, OPEN (nobody asks before ``until``), HALF_OPEN (one run tries)
+    Column("state", Text, nullable=False),
+    #: runs that failed in a row
+    Column("failures", Integer, nullable=False),
+    #: how often it opened since a run last succeeded: the pauses grow with it
+    Column("openings", Integer, nullable=False),
+    Column("opened_at", Instant),
+    Column("until", Instant),
+    Column("reason_kind", Text),
+    Column("reason_hint", Text),
 )
 
 connector_incidents = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import settings
 
 from . import postgres_server
 from .databases import Database, PostgresDatabases, SqliteDatabases
+from .quick_folder import quick_folder
+
+MOST_WORKERS = 8
+#: files of few but long tests: they begin first, so that no processor is left alone with one at the end
+LONG_FILES = ("test_arrival_order.py", "test_court_sync.py", "test_kill_nine.py", "test_four_agencies.py")
 
 # how long an example takes says nothing on a shared machine
 settings.register_profile("suite", deadline=None)
@@ -24,6 +30,20 @@ def _no_waiting() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes `-n auto` means: each has its own PostgreSQL, and a debugger wants to be alone."""
+    if config.getoption("usepdb"):
+        return 0
+    processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(processors, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; within a file, and among the others, the order stays."""
+    items.sort(key=lambda item: item.path.name not in LONG_FILES)
+
+
 def pytest_report_header() -> str | None:
     if os.environ.get("HUB_TEST_WITHOUT_POSTGRESQL"):
         return "WARNING: HUB_TEST_WITHOUT_POSTGRESQL is set, half of the suite does not run"
@@ -31,8 +51,9 @@ def pytest_report_header() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
-    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+def _sqlite() -> Iterator[SqliteDatabases]:
+    with quick_folder() as folder:
+        yield SqliteDatabases(folder)
 
 
 @pytest.fixture(scope="session")

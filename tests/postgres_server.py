@@ -29,6 +29,8 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy.engine import URL, make_url
 
+from .quick_folder import quick_folder
+
 #: the project uses nothing newer, and needs nothing older to work
 OLDEST_VERSION = 15
 START_TIMEOUT_S = 60
@@ -85,9 +87,10 @@ def running_server(environ: Mapping[str, str]) -> Iterator[PostgresServer]:
         yield _given_server(make_url(given))
         return
     programs = find_programs(environ.get("HUB_TEST_POSTGRESQL", ""))
+    # programs may have to be copied beside the data, and memory is often mounted so that nothing there can be run
     folder = Path(tempfile.mkdtemp(prefix="hub-postgres-"))
     try:
-        with _child_process(programs, folder) as server:
+        with quick_folder() as quick, _child_process(programs, folder, quick) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -140,12 +143,13 @@ def _program_version(program: Path) -> int:
 
 
 @contextlib.contextmanager
-def _child_process(programs: Path, folder: Path) -> Iterator[PostgresServer]:
+def _child_process(programs: Path, folder: Path, quick: Path) -> Iterator[PostgresServer]:
     user = _plain_user()
     if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
+        for one in (folder, quick):
+            os.chown(one, user.pw_uid, user.pw_gid)
         programs = _reachable(programs, folder, user)
-    data, log = folder / "data", folder / "log"
+    data, log = quick / "data", folder / "log"
     with log.open("w") as output:
         made = _start(
             [programs / "initdb", "-D", data, "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],

@@ -1,11 +1,16 @@
-"""What the other tests stand on: a database of one's own, migrated or empty, on both engines."""
+"""What the other tests stand on: a database of one's own, migrated or empty, on both engines, and where it lies."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from . import quick_folder
 from .databases import Database
 
 
@@ -36,3 +41,26 @@ async def execute(database: Database, sql: str) -> None:
     async with engine.begin() as connection:
         await connection.execute(text(sql))
     await engine.dispose()
+
+
+def test_what_a_killed_run_left_behind_goes_and_what_another_run_uses_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = "import os, signal; from pathlib import Path; from tests import quick_folder as q\n"
+    killed += f"q._parent = lambda: Path({str(tmp_path)!r})\n"
+    killed += "with q.quick_folder() as folder: (folder / 'file').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", killed], check=False, cwd=Path(__file__).parent.parent)
+    (left,) = tmp_path.iterdir()
+    assert (left / "file").exists()
+    monkeypatch.setattr(quick_folder, "_parent", lambda: tmp_path)
+    with quick_folder.quick_folder() as mine:
+        assert not left.exists()
+        with quick_folder.quick_folder() as other:
+            assert mine.is_dir() and other.is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_without_room_in_memory_uses_its_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_folder, "MEMORY", tmp_path / "no such folder")
+    with quick_folder.quick_folder() as folder:
+        assert folder.parent != tmp_path

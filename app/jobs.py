@@ -10,13 +10,17 @@ from datetime import time as time_of_day
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.wiring import Hub
 from app.worker import Worker, worker_name
 from connectors.base import Window
 from hub import nonces, quarantine
-from hub.applying import apply_pending
+from hub.applying import Applied, apply_pending
 from hub.errors import ConflictError, NotFoundError, PostponedError
+from hub.jobs import APPLY
+from hub.jobs import lane_of as lane_of
+from hub.reading.worklists import QuarantineRow, quarantined
 from hub.sequencer import sequence_all
 from hub.store.tables import connector_states
 from hub.store.tables import quarantine as quarantine_rows
@@ -29,16 +33,9 @@ from sync_jobs.runs import NO_BUDGET, Budget, RunReport, source_of
 from sync_jobs.scheduler import Schedule, Scheduler
 
 PULL, RECONCILE, PRUNE, RETRY = "pull", "reconcile", "prune", "retry"
-#: what came by webhooks waits for it
-APPLY = "apply"
 #: how long finished jobs are remembered
 _KEPT = timedelta(days=30)
 _log = structlog.get_logger("jobs")
-
-
-def lane_of(instance: str) -> str:
-    """Everything that touches one partner's records shares a lane: never two at once."""
-    return f"instance:{instance}"
 
 
 def schedules(hub: Hub) -> list[Schedule]:
@@ -125,11 +122,15 @@ async def ask_to_apply(hub: Hub, instance: str) -> None:
     await hub.queue.enqueue(f"{APPLY}:{instance}", lane_of(instance), hub.desk.clock())
 
 
-async def apply_waiting(hub: Hub, claim: Claim, instance: str) -> None:
-    """Take in what was kept without a run. A tie is left to the next pull, which reads the same stretch again."""
+async def apply_waiting(hub: Hub, claim: Claim, instance: str) -> Applied:
+    """Take in what was kept without a run; the partner is not asked.
+
+    A tie is left to the next pull, which reads the same stretch again.
+    """
     desk, connector = hub.fenced_desk(claim), hub.connector(instance)
-    await apply_pending(desk, source_of(connector), connector)
+    applied = await apply_pending(desk, source_of(connector), connector)
     await sequence_all(desk)
+    return applied
 
 
 async def pause_reason(hub: Hub, instance: str) -> str | None:
@@ -166,12 +167,20 @@ async def run_now(hub: Hub, claim: Claim, work: Callable[[Claim], Awaitable[None
     await Worker(hub.queue, work, hub.desk.clock, lease_s=hub.settings.lease_s, is_retrying=False).run_claimed(claim)
 
 
+async def one_quarantined(connection: AsyncConnection, item: str) -> QuarantineRow:
+    """A quarantined item. Raises NotFoundError."""
+    row = await quarantined(connection, item)
+    if row is None:
+        raise quarantine.not_there(item)
+    return row
+
+
 async def retry_quarantined(hub: Hub, item: str | None, instance: str | None) -> dict[str, int]:
     """Try open quarantined items again, each instance under its lane."""
     query = select(quarantine_rows.c.instance).where(quarantine_rows.c.state == "OPEN").distinct()
     async with hub.store.read() as connection:
         if item is not None:
-            names = [(await quarantine.one(connection, item)).instance]
+            names = [(await one_quarantined(connection, item)).instance]
         else:
             names = [name for name in (await connection.execute(query)).scalars() if instance in (None, name)]
     retried = still = 0
@@ -179,12 +188,9 @@ async def retry_quarantined(hub: Hub, item: str | None, instance: str | None) ->
         counts: list[int] = []
 
         async def again(claim: Claim, name: str = name, counts: list[int] = counts) -> None:
-            desk, connector = hub.fenced_desk(claim), hub.connector(name)
-            async with desk.store.write() as tx:
+            async with hub.fenced_desk(claim).store.write() as tx:
                 counts.append(await quarantine.retry(tx, [item] if item else None, instance=name))
-            applied = await apply_pending(desk, source_of(connector), connector)
-            counts.append(applied.quarantined)
-            await sequence_all(desk)
+            counts.append((await apply_waiting(hub, claim, name)).quarantined)
 
         await run_now(hub, await take_lane(hub, f"{RETRY}:{name}", lane_of(name)), again)
         retried, still = retried + counts[0], still + counts[1]

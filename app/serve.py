@@ -32,7 +32,7 @@ async def serve_graphql(
     where = host or hub.settings.host
     wanted = hub.settings.port if port is None else port
     hooks = Hooks(hub)
-    running = server(create_app(hub.store, lambda: hub.tables, hooks), where, wanted)
+    running = server(create_app(hub.desk, lambda: hub.tables, hooks), where, wanted)
     # signals are the caller's: uvicorn would take them and raise them again at its end
     setattr(running, "capture_signals", contextlib.nullcontext)  # noqa: B010 — its type is a detail of uvicorn's
     serving = asyncio.create_task(_serve(running.serve()))

@@ -23,6 +23,7 @@ from app.connector_metrics import ConnectorGauges
 from app.graphql_http import GraphQLOverHttp
 from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
+from hub.desk import Desk
 from hub.errors import ConfigurationError
 from hub.store import migrate
 from hub.store.engine import Store
@@ -42,13 +43,13 @@ _HEADERS = {
 }
 
 
-def create_app(store: Store, tables: Callable[[], CountyTables], hooks: Hooks | None = None) -> Starlette:
+def create_app(desk: Desk, tables: Callable[[], CountyTables], hooks: Hooks | None = None) -> Starlette:
     """The application over an open store. ``tables`` gives the county's codes as they are now.
 
     Without ``hooks`` no webhooks are taken.
     """
     registry = CollectorRegistry()
-    graphql = GraphQLOverHttp(Runner(executable(build())), lambda: new_context(store, tables()), _observer(registry))
+    graphql = GraphQLOverHttp(Runner(executable(build())), lambda: new_context(desk, tables()), _observer(registry))
     page = query_page()
     partners = ConnectorGauges(registry)
 
@@ -58,7 +59,7 @@ def create_app(store: Store, tables: Callable[[], CountyTables], hooks: Hooks | 
         return await graphql.answer(request)
 
     async def ready(_: Request) -> Response:
-        reason = await _not_ready(store)
+        reason = await _not_ready(desk.store)
         return JSONResponse({"status": reason or "ready"}, 503 if reason else 200)
 
     async def metrics(_: Request) -> Response:

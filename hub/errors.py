@@ -10,9 +10,11 @@
     │   └── OrphanError           an item whose record's opening part has not come yet: it is parked
     ├── LeaseLostError            another worker took this job over; stop without writing
     ├── PostponedError            nothing was wrong with the job: it comes again later
-    ├── ConflictError             somebody else changed it first
+    ├── ConflictError             the present state of things forbids it
+    │   └── VersionConflictError  somebody else changed it first: read it again
     ├── NotFoundError             no such thing, or not visible
     └── UserInputError            the caller's argument is wrong; the message says how
+        └── MissingFieldError     it is not there at all
 
 ``str(error)`` is safe to show and to log: it never holds a citizen's name, number or words.
 """
@@ -95,12 +97,32 @@ class PostponedError(HubError):
 
 
 class ConflictError(HubError):
+    """What the caller wants cannot be done as things stand now."""
+
+
+class VersionConflictError(ConflictError):
     """The row changed since the caller read it."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"it stands at version {found}, not {expected}", hint="Read it again, then decide.")
+        self.field = "expectedVersion"
 
 
 class NotFoundError(HubError):
-    """Nothing is known under that name."""
+    """Nothing is known under that name. ``field``: the argument that named it, where one did."""
+
+    def __init__(self, message: str, *, hint: str = "", field: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
 
 
 class UserInputError(HubError):
-    """The caller asked for something impossible; the message says what would be possible."""
+    """The caller asked for something impossible; the message says what would be possible. ``field``: which argument."""
+
+    def __init__(self, message: str, *, hint: str = "", field: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class MissingFieldError(UserInputError):
+    """An argument that is needed was not given."""

@@ -324,6 +324,44 @@ class RegionLevel(Term):
     GRID = ("GRID", "网格", "Grid")
 
 
+class QuarantineState(Term):
+    """Where an item that was set apart stands (隔离状态)."""
+
+    OPEN = ("OPEN", "待处理", "Open")
+    RESOLVED = ("RESOLVED", "已理解", "Understood after all")
+    DISCARDED = ("DISCARDED", "已弃置", "Set aside for good")
+
+
+class DifferenceKind(Term):
+    """How two lists differ on one key (对账差异)."""
+
+    MISSING = ("MISSING", "本方缺失", "They hold it, we did not")
+    STALE = ("STALE", "内容不同", "Ours was another content")
+    GONE = ("GONE", "对方已无", "They hold it no more")
+
+
+class DifferenceResolution(Term):
+    """What became of a difference (差异处理)."""
+
+    FETCHED = ("FETCHED", "已补取", "Fetched and put right")
+    REMOVED = ("REMOVED", "已标记删除", "Marked as gone at the source")
+    QUARANTINED = ("QUARANTINED", "在隔离中", "Stands in quarantine")
+    OPEN = ("OPEN", "未解决", "Not repaired yet")
+
+
+class UserErrorCode(Term):
+    """Why a mutation did nothing (拒绝原因)."""
+
+    VERSION_CONFLICT = ("VERSION_CONFLICT", "已被他人修改", "Somebody else changed it first")
+    NOT_ALLOWED_NOW = ("NOT_ALLOWED_NOW", "当前状态不允许", "Not possible as things stand")
+    MISSING_FIELD = ("MISSING_FIELD", "缺少必填项", "Something needed was not given")
+    INVALID_VALUE = ("INVALID_VALUE", "取值无效", "A value is impossible")
+    NOT_FOUND = ("NOT_FOUND", "不存在", "Nothing is known under that name")
+    DEADLINE_PASSED = ("DEADLINE_PASSED", "已过期限", "The deadline is over")
+    IDEMPOTENCY_MISMATCH = ("IDEMPOTENCY_MISMATCH", "重复请求内容不一致", "The same key came with another content")
+    RATE_LIMITED = ("RATE_LIMITED", "请求过于频繁", "Too many requests")
+
+
 #: the enumerations that GraphQL's ``vocabularies`` lists, by their public name
 ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
     {
@@ -331,7 +369,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
         for term in (
             AgencyKind, Channel, ReferralMode, ReferralDirection, ReferralState, DisputeState, CaseRecordState,
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
-            LinkKind, RegionLevel,
+            LinkKind, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution, UserErrorCode,
         )
     }
 )  # fmt: skip

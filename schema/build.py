@@ -9,10 +9,11 @@ from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectT
 from graphql.pyutils import Undefined
 from strawberry.schema.config import StrawberryConfig
 
-from hub.store.engine import Store
+from hub.desk import Desk
 from hub.vocabulary import CountyTables
 from schema.context import Context, Makers
 from schema.loaders import Loaders
+from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.types.dispute import dispute
@@ -20,6 +21,9 @@ from schema.types.event import HandlingEvent, handling_event
 from schema.types.party import Party
 from schema.types.record import case_record
 from schema.types.referral import Referral, referral
+
+#: who decides while nobody signs in: whoever works at this machine
+OPERATOR = "operator"
 
 _MAKERS = Makers(dispute=dispute, record=case_record, event=handling_event, referral=referral)
 
@@ -29,6 +33,7 @@ def build() -> strawberry.Schema:
     """The schema; the same object every time."""
     schema = strawberry.Schema(
         query=Query,
+        mutation=Mutation,
         types=[HandlingEvent, Party, Referral],
         config=StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS),
     )
@@ -46,9 +51,9 @@ def sdl() -> str:
     return build().as_str().rstrip() + "\n"
 
 
-def new_context(store: Store, tables: CountyTables) -> Context:
+def new_context(desk: Desk, tables: CountyTables, decider: str = OPERATOR) -> Context:
     """The world of one request, with empty loaders."""
-    return Context(store, tables, Loaders(store), _MAKERS)
+    return Context(desk, tables, Loaders(desk.store), _MAKERS, decider)
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:

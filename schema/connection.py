@@ -7,7 +7,9 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
-from hub.reading.paging import Page, Window
+from hub.reading.listing import Listing
+from hub.reading.paging import Page, Window, window
+from hub.store.engine import Store
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -69,3 +71,28 @@ def connection_of(
         behind=behind,
     )
     return Connection(edges=edges, page_info=info, total=total)
+
+
+async def listed(
+    store: Store,
+    listing: Listing[R],
+    node: Callable[[R], T],
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Connection[T]:
+    """The page of a list that Relay's four arguments ask for. Raises UserInputError."""
+    asked = window(listing.ordering, first, after, last, before)
+
+    async def behind() -> bool:
+        async with store.read() as connection:
+            return await listing.any_behind(connection, asked)
+
+    async def total() -> int:
+        async with store.read() as connection:
+            return await listing.total(connection)
+
+    async with store.read() as connection:
+        page = await listing.page(connection, asked)
+    return connection_of(page, node, asked, behind, total)

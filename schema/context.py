@@ -1,4 +1,4 @@
-"""What a resolver is given: the store, the county's tables, the loaders of this request, and how rows are shown."""
+"""What a resolver is given: desk, code tables, the loaders of this request, how rows are shown, and who asks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import strawberry
 
+from hub.desk import Desk
 from hub.reading.disputes import DisputeRow
 from hub.reading.events import EventRow
 from hub.reading.records import RecordRow
@@ -37,10 +38,17 @@ class Makers:
 class Context:
     """One request's world; never shared between requests."""
 
-    store: Store
+    desk: Desk
     tables: CountyTables
     loaders: Loaders
     make: Makers
+    #: who decides what a mutation decides: the operator of this machine, until there are accounts
+    decider: str
+
+    @property
+    def store(self) -> Store:
+        """The open database."""
+        return self.desk.store
 
 
 Info: TypeAlias = strawberry.Info[Context, Any]

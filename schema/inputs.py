@@ -52,9 +52,9 @@ class DisputeFilterInput:
         return DisputeFilter(
             text=self.text,
             code=self.code,
-            states=_values(self.states),
+            states=values_of(self.states),
             categories=self.categories,
-            channels=_values(self.channels),
+            channels=values_of(self.channels),
             regions=self.regions,
             holder=self.holder,
             registered=_days(self.registered),
@@ -97,7 +97,7 @@ class CaseRecordFilterInput:
         return RecordFilter(
             instances=self.instances,
             kinds=self.kinds,
-            states=_values(self.states),
+            states=values_of(self.states),
             native_id=self.native_id,
             native_no=self.native_no,
             regions=self.regions,
@@ -107,7 +107,8 @@ class CaseRecordFilterInput:
         )
 
 
-def _values(members: Sequence[Enum] | None) -> list[str] | None:
+def values_of(members: Sequence[Enum] | None) -> list[str] | None:
+    """The codes of these members."""
     return None if members is None else [str(member.value) for member in members]
 
 

@@ -16,10 +16,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import LeaseLostError
+from hub.jobs import announce, job_row
 from hub.store.engine import Store
-from hub.store.ids import new_id
 from hub.store.tables import jobs
-from sync_jobs.wakeup import Wakeup, announce
+from sync_jobs.wakeup import Wakeup
 
 #: seconds to wait before each further attempt; after the last the job has failed
 BACKOFF_S = (15, 60, 240, 600)
@@ -173,10 +173,7 @@ class Queue:
     # --- inside
 
     def _row(self, job: str, lane: str, due_at: datetime, *, state: str) -> dict[str, Any]:
-        return {
-            "id": new_id("job", self._county), "county": self._county, "job": job, "lane": lane, "due_at": due_at,
-            "state": state,
-        }  # fmt: skip
+        return job_row(self._county, job, lane, due_at, state)
 
     async def _is_work_waiting(self, now: datetime) -> bool:
         async with self._store.read() as connection:

@@ -12,20 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from hub.jobs import CHANNEL
 from hub.store.engine import Store
 
-_CHANNEL = "hub_jobs"
 #: how long a waiting worker sleeps at most: another process's job in SQLite is seen after this long
 POLL_S = {"sqlite": 1.0, "postgresql": 5.0}
-
-
-async def announce(connection: AsyncConnection) -> None:
-    """Tell all listeners when this transaction commits."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text(f"NOTIFY {_CHANNEL}"))
 
 
 class Wakeup:
@@ -54,13 +45,13 @@ class Wakeup:
             return
         async with self._store.engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            await driver.add_listener(_CHANNEL, self._on_notify)
+            await driver.add_listener(CHANNEL, self._on_notify)
             try:
                 yield
             finally:
                 # a connection that broke meanwhile has nothing left to unlisten
                 if not driver.is_closed():
-                    await driver.remove_listener(_CHANNEL, self._on_notify)
+                    await driver.remove_listener(CHANNEL, self._on_notify)
 
     def _on_notify(self, *_: object) -> None:
         self._bell.set()

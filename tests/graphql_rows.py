@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table, insert
 from sqlalchemy.types import BigInteger
 
+from hub.desk import Desk
+from hub.sealing import KeyRing
 from hub.store import tables
 from hub.store.engine import Store
 from hub.store.tables.base import Instant
@@ -142,6 +144,11 @@ def _empty(kind: Any) -> Any:
     return {} if "Json" in type(kind).__name__ or "JSON" in type(kind).__name__ else ""
 
 
+def desk_on(store: Store) -> Desk:
+    """A desk over a store that a test opened by itself."""
+    return Desk(store, KeyRing(b"k" * 32), COUNTY)
+
+
 class Door:
     """The schema over a store, asked without HTTP."""
 
@@ -150,7 +157,7 @@ class Door:
         self._runner = Runner(executable(build()))
 
     def context(self) -> Context:
-        return new_context(self.store, county_tables())
+        return new_context(desk_on(self.store), county_tables())
 
     async def ask(self, query: str, **variables: Any) -> Any:
         """The whole response."""

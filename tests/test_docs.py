@@ -35,13 +35,14 @@ from hub.model import CaseFacts, Item
 from hub.settings import InstanceSettings, Settings, load_settings
 from hub.store.engine import Store, open_store
 from hub.store.tables import APPEND_ONLY, metadata
-from hub.vocabulary import ENUMERATIONS, county_tables
+from hub.vocabulary import ENUMERATIONS, UserErrorCode, county_tables
 from schema.build import build, executable, new_context
 from schema.execution import Request, Runner
 from sync_jobs import folder
 
 from .court_kit import court_hub
 from .databases import Database, PostgresDatabases
+from .graphql_rows import desk_on
 from .hub_kit import court_config
 
 ROOT = Path(__file__).parent.parent
@@ -317,29 +318,44 @@ def test_a_decision_names_its_reasons_and_what_was_not_taken(record: Path) -> No
 
 # --- GraphQL ----------------------------------------------------------------------------------------------------
 
-QUERIES = {re.match(r"query (\w+)", block)[1]: block for block in blocks(FRONTEND, "graphql")}  # type: ignore[index]
+QUERIES = {
+    re.match(r"(?:query|mutation) (\w+)", block)[1]: block  # type: ignore[index]
+    for block in blocks(FRONTEND, "graphql")
+}
 
 
 @pytest.mark.parametrize("name", QUERIES)
 async def test_a_printed_query_runs_on_an_empty_hub(database: Database, name: str) -> None:
     store = open_store(database.url)
     try:
-        answer = await Runner(executable(build())).run(Request(QUERIES[name], {}), new_context(store, county_tables()))
+        answer = await Runner(executable(build())).run(
+            Request(QUERIES[name], {}), new_context(desk_on(store), county_tables())
+        )
     finally:
         await store.close()
     assert answer.refused is None and "errors" not in answer.payload, answer.payload
     assert answer.payload["data"]
+    if QUERIES[name].startswith("mutation"):
+        # nothing is there to be changed, and the payload says so
+        (payload,) = answer.payload["data"].values()
+        assert {error["code"] for error in payload["userErrors"]} <= {"NOT_FOUND"}
 
 
 def test_the_queries_cover_every_root_field() -> None:
-    query = executable(build()).query_type
-    assert query is not None
-    asked = read(FRONTEND)
-    assert [name for name in query.fields if not re.search(rf"\b{name}\b", asked)] == []
+    schema = executable(build())
+    assert schema.query_type is not None and schema.mutation_type is not None
+    asked = "".join(QUERIES.values())
+    roots = [*schema.query_type.fields, *schema.mutation_type.fields]
+    assert [name for name in roots if not re.search(rf"\b{name}\b", asked)] == []
+
+
+def test_the_closed_codes_of_a_refusal_are_listed() -> None:
+    listed = set(quoted(section(FRONTEND, "Changing things")))
+    assert {code.value for code in UserErrorCode} <= listed
 
 
 def test_the_endpoint_is_where_the_pages_say() -> None:
-    served = create_app(open_store("sqlite+aiosqlite://"), county_tables)
+    served = create_app(desk_on(open_store("sqlite+aiosqlite://")), county_tables)
     paths = {getattr(route, "path", "") for route in served.routes}
     assert {"/graphql", "/healthz", "/readyz", "/metrics"} <= paths
     assert all(path in read(OPERATOR) for path in ("/healthz", "/readyz", "/metrics"))

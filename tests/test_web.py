@@ -25,6 +25,7 @@ from hub.store.engine import Store, open_store
 from hub.vocabulary import county_tables
 
 from .databases import Database
+from .graphql_rows import desk_on
 
 JSON, GRAPHQL_JSON = "application/json", "application/graphql-response+json"
 QUERY = "{ connectors { instance } }"
@@ -39,7 +40,7 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(create_app(store, county_tables))
+    transport = httpx2.ASGITransport(create_app(desk_on(store), county_tables))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
 
@@ -199,7 +200,7 @@ async def test_health_readiness_and_counts(client: httpx2.AsyncClient) -> None:
 async def test_a_database_that_was_never_migrated_is_not_ready(empty_database: Database) -> None:
     store = open_store(empty_database.url)
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(create_app(store, county_tables)), base_url="http://localhost"
+        transport=httpx2.ASGITransport(create_app(desk_on(store), county_tables)), base_url="http://localhost"
     ) as client:
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()) == (503, {"status": "database not migrated"})
@@ -209,7 +210,7 @@ async def test_a_database_that_was_never_migrated_is_not_ready(empty_database: D
 async def test_a_database_out_of_reach_is_not_ready_and_keeps_its_password() -> None:
     store = open_store("postgresql+asyncpg://hub:topsecret@127.0.0.1:1/hub")
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(create_app(store, county_tables)), base_url="http://localhost"
+        transport=httpx2.ASGITransport(create_app(desk_on(store), county_tables)), base_url="http://localhost"
     ) as client:
         with capture_logs() as logs:
             ready = await client.get("/readyz")
@@ -249,7 +250,7 @@ def test_the_query_page_asks_nobody_else(tmp_path: Path, is_built: bool) -> None
 
 
 def test_the_server_listens_on_this_machine_only(store: Store) -> None:
-    app = create_app(store, county_tables)
+    app = create_app(desk_on(store), county_tables)
     for host in ("0.0.0.0", "::", "192.168.1.5", "hub.example", ""):
         with pytest.raises(ConfigurationError, match="loopback until access rules exist"):
             serve(app, host, 0)
@@ -259,7 +260,7 @@ def test_the_server_listens_on_this_machine_only(store: Store) -> None:
 def address(_sqlite: Any) -> Iterator[tuple[str, int]]:
     with _sqlite.migrated() as database:
         store = open_store(database.url)
-        running: uvicorn.Server = server(create_app(store, county_tables), "127.0.0.1", 0)
+        running: uvicorn.Server = server(create_app(desk_on(store), county_tables), "127.0.0.1", 0)
         thread = threading.Thread(target=running.run)
         thread.start()
         while not running.started:

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Items that could not be understood: list, show, retry, discard.", no_args_is_help=True)
 
+#: what a person may do about an open item
+_NEXT = """
+next: ask the partner to correct the record: its next version settles this item by itself
+      or, once a code or the connector was mended, `dispute-hub quarantine retry {item}`
+      or, if nobody will need it, `dispute-hub quarantine discard {item} --reason TEXT`"""
+
 ItemId = Annotated[str, typer.Argument(metavar="ID", help="As `quarantine list` shows it.")]
-_SHOWN = (
-    "id", "instance", "native_id", "native_no", "item_key", "code", "field", "hint", "state", "attempts",
-    "quarantined_at", "received_at", "version", "decided_at", "decided_by", "decided_reason",
-)  # fmt: skip
 
 
 @app.command("list")
@@ -25,22 +27,23 @@ def list_items(
     config: Config = None,
     instance: Annotated[str | None, typer.Option(metavar="INSTANCE", help="Only this one.")] = None,
     state: Annotated[str, typer.Option(metavar="STATE", help="OPEN, RESOLVED, DISCARDED or ALL.")] = "OPEN",
+    code: Annotated[str | None, typer.Option(metavar="CODE", help="Only this reason, e.g. BAD_LXRQ.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, newest first.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List quarantined items: keys and reasons, no content."""
     from app.cli.output import clock, emit_json, say, table
-    from hub import quarantine
     from hub.errors import UserInputError
+    from hub.reading.worklists import QuarantineFilter, quarantine_listing
 
     if state not in ("OPEN", "RESOLVED", "DISCARDED", "ALL"):
         raise UserInputError(f"there is no state {state}", hint="OPEN, RESOLVED, DISCARDED or ALL.")
 
     async def read(hub: Hub) -> list[dict[str, Any]]:
+        instances = hub.instances(instance) if instance is not None else None
+        wanted = QuarantineFilter(instances, None if state == "ALL" else [state], [code] if code else None)
         async with hub.store.read() as tx:
-            wanted = None if state == "ALL" else state
-            rows = await quarantine.listed(tx, instance=instance, state=wanted, limit=limit)
-            return [_shown(row) for row in rows]
+            return [_shown(row) for row in await quarantine_listing(wanted).all(tx, limit)]
 
     rows = with_hub(config, read)
     if as_json:
@@ -63,21 +66,24 @@ def show(item: ItemId, config: Config = None, as_json: Json = False) -> None:
     """Show one quarantined item: what it is and which rule it broke. Its content stays sealed."""
     from datetime import datetime
 
-    from app.cli.output import clock, emit_json, fields
-    from hub import quarantine
+    from app.cli.output import clock, emit_json, fields, say
 
     def plain(value: Any) -> Any:
         return clock(value) if isinstance(value, datetime) else "-" if value in (None, "") else value
 
     async def read(hub: Hub) -> dict[str, Any]:
+        from app.jobs import one_quarantined
+
         async with hub.store.read() as tx:
-            return _shown(await quarantine.one(tx, item))
+            return _shown(await one_quarantined(tx, item))
 
     row = with_hub(config, read)
     if as_json:
         emit_json(row)
-    else:
-        fields({name: plain(value) for name, value in row.items()})
+        return
+    fields({name: plain(value) for name, value in row.items()})
+    if row["state"] == "OPEN":
+        say(_NEXT.format(item=item))
 
 
 @app.command()
@@ -115,13 +121,11 @@ def discard(
     from hub import quarantine
 
     async def write(hub: Hub) -> None:
-        async with hub.store.write() as tx:
-            who = by or f"cli:{getpass.getuser()}"
-            await quarantine.discard(tx, item, by=who, reason=reason, now=hub.desk.clock())
+        await quarantine.discard(hub.desk, item, by=by or f"cli:{getpass.getuser()}", reason=reason)
 
     with_hub(config, write)
     say(f"{item} discarded")
 
 
 def _shown(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _SHOWN}
+    return {name: getattr(row, name) for name in row.__slots__}

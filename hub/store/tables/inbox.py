@@ -99,6 +99,8 @@ quarantine = Table(
     Column("decided_at", Instant),
     Column("decided_by", Text),
     Column("decided_reason", Text),
+    #: grows with every change, so that a person decides only what they saw
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
     Index("ix_quarantine_state", "state", "instance"),
 )
 

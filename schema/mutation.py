@@ -1,0 +1,16 @@
+"""Mutation: everything that can be changed through the door, put together from a file per noun.
+
+Fields run one after the other, each in transactions of its own. No mutation calls a partner: what needs a connector
+is put in line for a worker, together with the change.
+"""
+
+from __future__ import annotations
+
+import strawberry
+
+from schema.mutations.quarantine import QuarantineMutations
+
+
+@strawberry.type(description="Everything that can be changed. Only by POST.")
+class Mutation(QuarantineMutations):
+    pass

@@ -1,0 +1,43 @@
+"""Lists of what waits for a person."""
+
+from __future__ import annotations
+
+import strawberry
+
+from hub.reading.worklists import QuarantineFilter, quarantine_listing
+from hub.vocabulary import QuarantineState
+from schema.connection import After, Before, Connection, First, Last, listed
+from schema.context import Info
+from schema.inputs import values_of
+from schema.types.worklist import QuarantinedItem, quarantined_item
+
+
+@strawberry.input(
+    name="QuarantineFilter", description="Conditions that all hold together; a list matches any of its values."
+)
+class QuarantineFilterInput:
+    instances: list[str] | None = strawberry.field(default=None, description="Of one of these configured partners.")
+    states: list[QuarantineState] | None = strawberry.field(
+        default_factory=lambda: [QuarantineState.OPEN], description="In one of these states; null asks for all."
+    )
+    codes: list[str] | None = strawberry.field(default=None, description="Broke one of these rules.")
+
+    def to_filter(self) -> QuarantineFilter:
+        """The same in the hub's words."""
+        return QuarantineFilter(self.instances, values_of(self.states), self.codes)
+
+
+@strawberry.type
+class WorklistQueries:
+    @strawberry.field(description="Items that could not be understood, the latest first; open ones unless asked.")
+    async def quarantine(
+        self,
+        info: Info,
+        filter: QuarantineFilterInput | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[QuarantinedItem]:
+        listing = quarantine_listing((filter or QuarantineFilterInput()).to_filter())
+        return await listed(info.context.store, listing, quarantined_item, first, after, last, before)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hub.vocabulary import DifferenceKind, DifferenceResolution
 from sync_jobs.runs import RunReport
 
-MISSING, STALE, GONE = "MISSING", "STALE", "GONE"
-FETCHED, REMOVED, QUARANTINED, OPEN = "FETCHED", "REMOVED", "QUARANTINED", "OPEN"
+MISSING, STALE, GONE = (str(kind.value) for kind in DifferenceKind)
+FETCHED, REMOVED, QUARANTINED, OPEN = (str(resolution.value) for resolution in DifferenceResolution)
 
 
 @dataclass(slots=True)

@@ -64,7 +64,7 @@ def create_app(desk: Desk, tables: Callable[[], CountyTables], hooks: Hooks | No
 
     async def metrics(_: Request) -> Response:
         try:
-            await partners.refresh(store)
+            await partners.refresh(desk.store)
         except (SQLAlchemyError, OSError) as problem:
             # what this process counts by itself is told all the same
             report(problem, "metrics")

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.acts import Act
 from hub.desk import Desk
 from hub.dispute_state import Standing, derive
 from hub.history import ASSERT, RETRACT, SUPERSEDE, Appender, EventDraft, StreamHead
@@ -56,7 +57,30 @@ class _Dispute:
         return self.row is not None and self.row.merged_into is None
 
 
-async def settle(tx: AsyncConnection, desk: Desk, components: Sequence[Collection[str]], appender: Appender) -> None:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Puts what happens to disputes into their own streams, with the name and reason of whoever decided it."""
+
+    desk: Desk
+    appender: Appender
+    now: datetime
+    decided: Act | None
+
+    def act(self, dispute: _Dispute, kind: HandlingEventKind, about: str, data: dict[str, Any]) -> None:
+        by, words = (self.decided.by, self.decided.words) if self.decided else ("", "")
+        digest = self.desk.keys.content_hash(f"{by}\n{words}".encode()) if by or words else ""
+        self.appender.add(
+            dispute.head,
+            EventDraft(
+                dispute_id=dispute.id, kind=kind, occurred_at=self.now, data=data, actor_name=by, words=words,
+                words_digest=digest, source_event_id=f"{kind.value}:{about}:{dispute.head.seq + 1}",
+            ),
+        )  # fmt: skip
+
+
+async def settle(
+    tx: AsyncConnection, desk: Desk, components: Sequence[Collection[str]], appender: Appender, act: Act | None = None
+) -> None:
     """Give each component its dispute, and every dispute that lost its records to another its end."""
     if not components:
         return
@@ -66,6 +90,7 @@ async def settle(tx: AsyncConnection, desk: Desk, components: Sequence[Collectio
     known = await _known(tx, {row.dispute_id for row in records.values() if row.dispute_id})
     joined = await _joining_edges(tx, [record_id for record_id in ids if record_id in records])
     now = desk.clock()
+    told = _Told(desk, appender, now, act)
     placed: dict[str, tuple[str | None, str | None, float | None, dict[str, Any] | None]] = {}
     used: set[str] = set()
     settled: list[tuple[_Dispute, list[AnyRow]]] = []
@@ -93,7 +118,7 @@ async def settle(tx: AsyncConnection, desk: Desk, components: Sequence[Collectio
             method, confidence, evidence = _how(row, opening[0].id, joined)
             placed[row.id] = (dispute.id, method, confidence, evidence)
     await _number(tx, desk, [dispute for dispute, _ in settled if not dispute.code], settled)
-    _tell_joins(appender, now, settled, known)
+    _tell_joins(told, settled, known)
     conflicts = {
         dispute.id: conflicting_results(
             referral for row in members if row.deleted_at_source is None for referral in handed.get(row.id, ())
@@ -101,7 +126,7 @@ async def settle(tx: AsyncConnection, desk: Desk, components: Sequence[Collectio
         for dispute, members in settled
     }
     await _tell_conflicts(tx, appender, now, known, conflicts)
-    await _end_empty(tx, records, placed, known, used, appender, now)
+    await _end_empty(tx, records, placed, known, used, told)
     await _write(tx, desk, [dispute for dispute, _ in settled])
     await _place(tx, records, placed)
 
@@ -240,22 +265,20 @@ async def _number(
             dispute.code = f"JF{desk.county}-{year}-{serial:06d}"
 
 
-def _tell_joins(
-    appender: Appender, now: datetime, settled: Sequence[tuple[_Dispute, list[AnyRow]]], known: dict[str, _Dispute]
-) -> None:
+def _tell_joins(told: _Told, settled: Sequence[tuple[_Dispute, list[AnyRow]]], known: dict[str, _Dispute]) -> None:
     """Every coming together and parting is an act in the streams of the disputes concerned."""
     for dispute, members in settled:
         if dispute.row is not None and dispute.row.merged_into is not None:
-            _act(appender, dispute, HandlingEventKind.UNMERGED, now, dispute.row.merged_into, {})
+            told.act(dispute, HandlingEventKind.UNMERGED, dispute.row.merged_into, {})
         for row in members:
             if row.dispute_id == dispute.id:
                 continue
             if dispute.row is None and row.dispute_id is None and len(members) == 1:
                 continue
-            _act(appender, dispute, HandlingEventKind.LINKED, now, row.id, {"record": row.id})
+            told.act(dispute, HandlingEventKind.LINKED, row.id, {"record": row.id})
             if row.dispute_id in known:
                 data = {"record": row.id, "to": dispute.id}
-                _act(appender, known[row.dispute_id], HandlingEventKind.UNLINKED, now, row.id, data)
+                told.act(known[row.dispute_id], HandlingEventKind.UNLINKED, row.id, data)
 
 
 async def _tell_conflicts(
@@ -289,26 +312,13 @@ async def _tell_conflicts(
         )  # fmt: skip
 
 
-def _act(
-    appender: Appender, dispute: _Dispute, kind: HandlingEventKind, now: datetime, about: str, data: dict[str, Any]
-) -> None:
-    appender.add(
-        dispute.head,
-        EventDraft(
-            dispute_id=dispute.id, kind=kind, occurred_at=now, data=data,
-            source_event_id=f"{kind.value}:{about}:{dispute.head.seq + 1}",
-        ),
-    )  # fmt: skip
-
-
 async def _end_empty(
     tx: AsyncConnection,
     records: dict[str, AnyRow],
     placed: dict[str, tuple[str | None, str | None, float | None, dict[str, Any] | None]],
     known: dict[str, _Dispute],
     used: set[str],
-    appender: Appender,
-    now: datetime,
+    told: _Told,
 ) -> None:
     """Disputes that lost every record are merged into where their records went, or end with nothing."""
     for dispute in known.values():
@@ -318,8 +328,8 @@ async def _end_empty(
         target = next((dispute_id for dispute_id in went if dispute_id is not None), None)
         values: dict[str, Any] = {"is_live": False, "record_count": 0}
         if target is not None:
-            _act(appender, dispute, HandlingEventKind.MERGED, now, target, {"into": target})
-            values.update(merged_into=target, state=DisputeState.MERGED.value, state_since=now)
+            told.act(dispute, HandlingEventKind.MERGED, target, {"into": target})
+            values.update(merged_into=target, state=DisputeState.MERGED.value, state_since=told.now)
         values.update(stream_seq=dispute.head.seq, stream_hash=dispute.head.hash)
         await tx.execute(
             update(disputes).where(disputes.c.id == dispute.id).values(**values, version=disputes.c.version + 1)

@@ -12,8 +12,13 @@ RULE_1 = "rule:1"
 RULE_2 = "rule:2"
 #: the same phone in the same village at the same time: a suggestion for a person
 RULE_3 = "rule:3"
+#: a quoted number where class does not agree: a suggestion for a person
+RULE_4 = "rule:4"
+#: what joins without asking a person, unless something speaks against it
+JOINING_RULES = (RULE_1, RULE_2)
 
-ACCEPTED, SUGGESTED, REVOKED = "ACCEPTED", "SUGGESTED", "REVOKED"
+#: REVOKED: the evidence fell; REFUSED: a person said no
+ACCEPTED, SUGGESTED, REVOKED, REFUSED = "ACCEPTED", "SUGGESTED", "REVOKED", "REFUSED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Table, Text, UniqueConstraint, text
 
 from hub.store.tables.base import Instant, Json, county_column, id_column, metadata
 
@@ -44,8 +44,25 @@ record_links = Table(
     Column("decided_by", Text, nullable=False),
     Column("decided_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    #: grows with every decision
+    Column("version", BigInteger, nullable=False, server_default=text("1")),
     UniqueConstraint("from_record_id", "to_record_id", "kind"),
     Index("ix_record_links_to_record_id", "to_record_id"),
+    Index("ix_record_links_state", "state", "id"),
+)
+
+record_separations = Table(
+    "record_separations",
+    metadata,
+    #: the smaller id first: two records that a person has parted share no component by themselves
+    Column("record_id", Text, ForeignKey("case_records.id"), primary_key=True),
+    Column("other_record_id", Text, ForeignKey("case_records.id"), primary_key=True),
+    county_column(),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    #: when a person joined them again
+    Column("lifted_at", Instant),
+    Index("ix_record_separations_other_record_id", "other_record_id"),
 )
 
 link_decisions = Table(

@@ -68,6 +68,8 @@ case_records = Table(
     Column("link_method", Text),
     Column("link_confidence", Float),
     Column("link_evidence", Json),
+    #: since when it stands for a dispute that a person has worked on
+    Column("worked_at", Instant),
     #: the partner's list no longer holds it
     Column("deleted_at_source", Instant),
     #: digest of parties, names and references, so that an unchanged family is not written again

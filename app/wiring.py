@@ -153,8 +153,9 @@ async def open_hub(
     try:
         keys = await open_keys(store, settings.key_file, settings.county)
         desk = Desk(
-            store, keys, settings.county, clock, links_people=settings.links_people, size_guard=settings.size_guard
-        )
+            store, keys, settings.county, clock, links_people=settings.links_people, size_guard=settings.size_guard,
+            find_quoted=registry.quoted_by((one.connector for one in settings.instances.values()), settings.county),
+        )  # fmt: skip
         hub = Hub(settings, desk, shipped_tables(settings))
         await hub.reload_codes()
         yield hub

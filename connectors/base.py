@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
 from hub.vocabulary import AgencyKind, CountyTables
 
 
@@ -175,6 +175,11 @@ class Connector(Protocol):
         """Pure: what the item says in the hub's words. Raises BadPayloadError."""
         ...
 
+    @staticmethod
+    def quoted(text: str, county: str) -> Sequence[RecordName]:
+        """Pure: the partner's records of this county that somebody's words name by their numbers."""
+        ...
+
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """Pure: one record from the newest version of each of its items, oldest first."""
         ...
@@ -202,6 +207,11 @@ class HttpPartner:
 
     wire_kind: ClassVar[WireKind] = "http"
     can_fetch: ClassVar[bool] = True
+
+    @staticmethod
+    def quoted(text: str, county: str) -> Sequence[RecordName]:
+        """Nothing: nobody would know this partner's numbers in a sentence."""
+        return ()
 
     async def acknowledge(self, wire: HttpWire, page: Page) -> None:
         """Nothing: asking for the next page is all this partner hears."""

@@ -6,7 +6,7 @@ two plugins of one name are an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from typing import cast
 
 from connectors.base import Connector, InstanceConfig
 from hub.errors import ConfigurationError
+from hub.model import RecordName
 
 GROUP = "dispute_hub.connectors"
 
@@ -33,7 +34,7 @@ ConnectorFactory = Callable[[InstanceConfig], Connector]
 #: what a class must show before it is configured
 _REQUIRED = (
     "product", "agency_kind", "summary", "check", "start_cursor", "pull", "digest", "fetch", "map", "compose",
-    "wire_kind", "can_fetch", "acknowledge", "listed",
+    "wire_kind", "can_fetch", "acknowledge", "listed", "quoted",
 )  # fmt: skip
 
 
@@ -96,3 +97,15 @@ def _plugins(plugins: Iterable[EntryPoint] | None) -> dict[str, EntryPoint]:
             )
         found[plugin.name] = plugin
     return found
+
+
+def quoted_by(products: Iterable[str], county: str) -> Callable[[str], Sequence[RecordName]]:
+    """What finds the numbers of these partners' records in a text. Classes are loaded when it is first asked."""
+    known: list[ConnectorFactory] = []
+
+    def find(text: str) -> Sequence[RecordName]:
+        if not known:
+            known.extend(connector_class(product) for product in sorted(set(products)))
+        return [name for found in known for name in cast(type[Connector], found).quoted(text, county)]
+
+    return find

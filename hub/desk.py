@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from hub.quoting import FindQuoted, nothing_quoted
 from hub.sealing import KeyRing
 from hub.store.engine import Store
 
@@ -27,3 +28,5 @@ class Desk:
     links_people: bool = False
     #: a component of more records than this is never made by likeness alone
     size_guard: int = 12
+    #: finds the numbers of partners' records in people's words
+    find_quoted: FindQuoted = nothing_quoted

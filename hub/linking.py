@@ -19,7 +19,7 @@ from hub.desk import Desk
 from hub.edge_changes import EdgeChanges
 from hub.edges import ACCEPTED, JOINING_RULES, REVOKED, RULE_1, RULE_2, SUGGESTED, Edge
 from hub.history import Appender
-from hub.matching import matched_edges
+from hub.matching import matched_edges, quoted_edges
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import record_links, record_names, record_references
 from hub.vocabulary import LinkKind
@@ -68,7 +68,7 @@ async def relink(
 async def _structured_edges(
     tx: AsyncConnection, record_ids: Collection[str], known: Mapping[tuple[str, str, str], AnyRow]
 ) -> dict[tuple[str, str, str], Edge]:
-    """Every edge of rule 1 that touches these records: their references, and references to their names."""
+    """Every edge by name that touches these records: their references, and references to their names."""
     names, references = record_names.c, record_references.c
     found: set[Edge] = set()
 
@@ -78,6 +78,7 @@ async def _structured_edges(
         found.add(Edge(*ends, kind, scheme))
 
     any_crowd = False
+    quoted: set[tuple[str, str, str]] = set()
     query = select(references.record_id, names.record_id.label("target"), references.kind, references.scheme)
     query = query.join_from(record_references, record_names, _NAMED).where(references.record_id != names.record_id)
     for part in chunks(record_ids):
@@ -89,7 +90,10 @@ async def _structured_edges(
                 of_crowd = tuple_(references.scheme, references.value).in_(list(crowds))
                 own = own.where(~(of_crowd & (references.kind == LinkKind.RELATED.value)))
             for row in await tx.execute(own):
-                add(row.record_id, row.target, LinkKind(row.kind), row.scheme)
+                if row.kind == LinkKind.QUOTES.value:
+                    quoted.add((row.record_id, row.target, row.scheme))
+                else:
+                    add(row.record_id, row.target, LinkKind(row.kind), row.scheme)
         for (scheme, value), first in crowds.items():
             for column, of in ((names, true()), (references, references.kind == LinkKind.RELATED.value)):
                 members = select(column.record_id).where(
@@ -105,6 +109,12 @@ async def _structured_edges(
         if edge.kind is LinkKind.RELATED and edge.pair in continued:
             continue
         edges.setdefault(edge.ends, edge)
+    said = {edge.pair for edge in edges.values()}
+    for edge in await quoted_edges(tx, quoted):
+        # a field of its own says more than a sentence
+        if edge.pair not in said:
+            said.add(edge.pair)
+            edges[edge.ends] = edge
     return edges
 
 

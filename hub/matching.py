@@ -3,7 +3,8 @@
 Rule 2: an identified party of one is a party of the other, another party of one is another party of the other (by
 number, or by name where either has none), the classes meet, and no more than 180 days lie between the two receipts.
 Rule 3: the same phone, the same village, classes that meet, 30 days. What a rule finds depends on the two records
-alone, so the order of arrival does not matter.
+alone, so the order of arrival does not matter. A number quoted in people's words counts as a reference where the
+classes meet (rule 1), and is otherwise suggested (rule 4).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.edges import RULE_2, RULE_3, Edge, related
+from hub.edges import RULE_1, RULE_2, RULE_3, RULE_4, Edge, related
 from hub.store.lookup import chunks
 from hub.store.tables import case_records, parties
+from hub.vocabulary import LinkKind
 
 #: between the two receipts
 RULE_2_DAYS, RULE_3_DAYS = 180, 30
@@ -103,6 +105,20 @@ async def matched_edges(tx: AsyncConnection, record_ids: Collection[str]) -> lis
             edges.append(related(one, other, "people", rule=RULE_2, method="IDENTIFIER", confidence=0.95))
         elif may_be_same_matter(sides[one], sides[other]):
             edges.append(related(one, other, "phone", rule=RULE_3, method="PHONE", confidence=0.6))
+    return edges
+
+
+async def quoted_edges(tx: AsyncConnection, quoted: Collection[tuple[str, str, str]]) -> list[Edge]:
+    """What quoting says of these (quoting record, named record, scheme)."""
+    classes: dict[str, frozenset[str]] = {}
+    for part in chunks({end for one, other, _ in quoted for end in (one, other)}):
+        query = select(case_records.c.id, case_records.c.class_set).where(case_records.c.id.in_(part))
+        classes.update({row.id: frozenset(row.class_set.split()) for row in await tx.execute(query)})
+    edges = []
+    for one, other, scheme in sorted(quoted):
+        agrees = bool(classes.get(one, frozenset()) & classes.get(other, frozenset()))
+        rule, confidence = (RULE_1, 0.9) if agrees else (RULE_4, 0.5)
+        edges.append(Edge(one, other, LinkKind.QUOTES, scheme, rule=rule, method="QUOTED", confidence=confidence))
     return edges
 
 

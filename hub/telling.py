@@ -18,6 +18,7 @@ from hub.history import HUB, RETRACT, SUPERSEDE, Appender, EventDraft, StreamHea
 from hub.model import CaseFacts, Entry, Mapper, PartyFacts, Source, clean_text
 from hub.oddities import anomalies
 from hub.parties import hides_numbers, unmask
+from hub.quoting import with_quoted
 from hub.sealing import DataKey, mask_code, mask_words
 from hub.store.lookup import AnyRow
 from hub.versions import Version
@@ -348,7 +349,7 @@ class RecordWork:
             next((known for known in reversed(ordered) if known[1].item_id == self.values.get("newest_item_id")), None)
             or ordered[-1]
         )
-        facts = self.family_facts or newest[2]
+        facts = with_quoted(self.family_facts or newest[2], self.desk.find_quoted)
         has_masked = hides_numbers(facts.parties)
         if has_masked:
             older: list[Sequence[PartyFacts]] = [said.parties for _, _, said in reversed(ordered)]

@@ -313,6 +313,7 @@ class LinkKind(Term):
     DUPLICATE_OF = ("DUPLICATE_OF", "重复", "Duplicate of")
     TRANSFERRED_FROM = ("TRANSFERRED_FROM", "移送自", "Transferred from")
     RELATED = ("RELATED", "相关", "Related")
+    QUOTES = ("QUOTES", "提及", "Quotes")
 
 
 class RegionLevel(Term):

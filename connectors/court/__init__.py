@@ -13,11 +13,12 @@ from typing import ClassVar
 
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Window
 from connectors.court import mapping, paging
+from connectors.court.numbers import quoted_here
 from connectors.court.paging import Listing
 from connectors.court.rows import fingerprint, stamp_text
 from connectors.court.wire import CourtApi
 from hub.errors import ConfigurationError, TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
 from hub.vocabulary import AgencyKind
 
 #: what the platform allows in one page
@@ -90,6 +91,11 @@ class CourtConnector(HttpPartner):
     def map(self, item: Item) -> Sequence[Fact]:
         """One record, and an answer for every receipt the court has decided on."""
         return mapping.facts_of(item, self.config)
+
+    @staticmethod
+    def quoted(text: str, county: str) -> Sequence[RecordName]:
+        """The case numbers of the county's own court that somebody's words name."""
+        return [RecordName("court.ah", found) for found in quoted_here(text, county)]
 
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """A court record is one item: its newest version."""

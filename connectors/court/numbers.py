@@ -11,6 +11,13 @@ from dataclasses import dataclass
 
 from hub.model import clean_text
 
+#: first two digits of a county code → the province's letter in 法院代字
+_PROVINCES = {
+    **{"11": "京", "12": "津", "13": "冀", "14": "晋", "15": "内", "21": "辽", "22": "吉", "23": "黑", "31": "沪"},
+    **{"32": "苏", "33": "浙", "34": "皖", "35": "闽", "36": "赣", "37": "鲁", "41": "豫", "42": "鄂", "43": "湘"},
+    **{"44": "粤", "45": "桂", "46": "琼", "50": "渝", "51": "川", "52": "贵", "53": "云", "54": "藏", "61": "陕"},
+    **{"62": "甘", "63": "青", "64": "宁", "65": "新"},
+}
 _HALF_WIDTH = str.maketrans("（）", "()")
 _YEAR = r"[(（](?P<year>[0-9]{4})[)）]"
 _SUFFIX = r"号(?:之(?P<sub>[一二三四五六七八九十]+))?"
@@ -62,3 +69,17 @@ def parse(text: str) -> CaseNumber | None:
 def find_quoted(text: str) -> tuple[str, ...]:
     """Every case number quoted in ``text``, in its normal spelling, each once, in order of appearance."""
     return tuple(dict.fromkeys(half_width(match.group()) for match in _QUOTED.finditer(text)))
+
+
+def court_prefix(county: str) -> str:
+    """法院代字 of the court of a county, e.g. ``甘0725`` of 620725; '' where the code names no province."""
+    letter = _PROVINCES.get(county[:2], "")
+    return letter and letter + county[2:]
+
+
+def quoted_here(text: str, county: str) -> tuple[str, ...]:
+    """The case numbers of the county's own court that ``text`` quotes. An old one names no court and is left out."""
+    prefix = court_prefix(county)
+    if not prefix or prefix not in text:
+        return ()
+    return tuple(found for found in find_quoted(text) if (number := parse(found)) and number.court == prefix)

@@ -14,12 +14,13 @@ from typing import ClassVar
 
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Received, Window
 from connectors.hotline import course, mapping, paging, webhook
+from connectors.hotline.numbers import quoted_here
 from connectors.hotline.paging import Listing, Place
 from connectors.hotline.rows import order_item, text
 from connectors.hotline.signing import SHA256, SIGN_TYPES
 from connectors.hotline.wire import HotlineApi
 from hub.errors import ConfigurationError, TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
 from hub.vocabulary import AgencyKind
 
 #: what the hotline allows in one page
@@ -86,6 +87,11 @@ class HotlineConnector(HttpPartner):
     def map(self, item: Item) -> Sequence[Fact]:
         """One part of a record: the order, or one event."""
         return mapping.facts_of(item, self.config)
+
+    @staticmethod
+    def quoted(text: str, county: str) -> Sequence[RecordName]:
+        """The orders that somebody's words name."""
+        return [RecordName("hotline.workordercode", found) for found in quoted_here(text, county)]
 
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """The order with everything its events tell. Raises OrphanError while there is no order."""

@@ -15,10 +15,11 @@ from typing import ClassVar
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Window
 from connectors.petition import walking
 from connectors.petition.mapping import facts_of
+from connectors.petition.numbers import quoted_here
 from connectors.petition.walking import END, SECOND, START, Memory, Place
 from connectors.petition.wire import Listed, PetitionApi
 from hub.errors import TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
 from hub.vocabulary import AgencyKind
 
 #: letters read one by one within one page
@@ -79,6 +80,11 @@ class PetitionConnector(HttpPartner):
     def map(self, item: Item) -> Sequence[Fact]:
         """One record."""
         return [facts_of(item, self.config)]
+
+    @staticmethod
+    def quoted(text: str, county: str) -> Sequence[RecordName]:
+        """The county's letters that somebody's words name."""
+        return [RecordName("petition.xfjbh", found) for found in quoted_here(text, county)]
 
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """A petition is one item: its newest version."""

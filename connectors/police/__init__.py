@@ -19,10 +19,11 @@ from connectors.police.ack import Ack, BatchRefusedError, read_held, refusal
 from connectors.police.arrival import Arrival, Patience, Standing, arrival_of
 from connectors.police.batch import read_batch
 from connectors.police.month_end import month_lists
+from connectors.police.names import quoted_here
 from connectors.police.place import Place
 from connectors.police.shelf import Lot, Shelf
 from hub.errors import ConfigurationError, TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
 from hub.vocabulary import AgencyKind
 
 #: kinds of incident (``wire.note``); a batch refused whole is noted under the reason's own code
@@ -132,6 +133,11 @@ class PoliceConnector:
     def map(self, item: Item) -> Sequence[Fact]:
         """One form as a partial view of its call, and the answer to a batch of ours that it names."""
         return mapping.facts_of(item, self.config)
+
+    @staticmethod
+    def quoted(text: str, county: str) -> Sequence[RecordName]:
+        """The county's calls that somebody's words name."""
+        return [RecordName("police.jjdbh", found) for found in quoted_here(text, county)]
 
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """The call with its dispatches and feedbacks. Raises OrphanError while the call itself has not come."""

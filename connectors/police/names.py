@@ -23,6 +23,8 @@ NUMBERS = {
     "YSBH": re.compile(r"YS[0-9]{25}"),
 }
 _DATED = re.compile(r"[JCF][0-9]{12}([0-9]{4})([0-9]{2})([0-9]{2})[0-9]{5}")
+#: a call within a sentence
+_QUOTED = re.compile(r"(?<![0-9A-Za-z])J(?P<area>[0-9]{6})[0-9]{6}[0-9]{8}[0-9]{5}(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,8 @@ def day_of(number: str) -> datetime | None:
     except ValueError:
         return None
     return shanghai_midnight(day) if 1900 < day.year < 3000 else None
+
+
+def quoted_here(text: str, county: str) -> tuple[str, ...]:
+    """Every call taken in this county that ``text`` quotes, each once, in order of appearance."""
+    return tuple(dict.fromkeys(found[0] for found in _QUOTED.finditer(text) if found["area"] == county))

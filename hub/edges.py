@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.vocabulary import LinkKind
+from hub.vocabulary import LinkKind, LinkState
 
 #: a partner's structured reference, or a quoted number where class and region agree: joins by itself
 RULE_1 = "rule:1"
@@ -18,7 +18,7 @@ RULE_4 = "rule:4"
 JOINING_RULES = (RULE_1, RULE_2)
 
 #: REVOKED: the evidence fell; REFUSED: a person said no
-ACCEPTED, SUGGESTED, REVOKED, REFUSED = "ACCEPTED", "SUGGESTED", "REVOKED", "REFUSED"
+ACCEPTED, SUGGESTED, REFUSED, REVOKED = (str(state) for state in LinkState)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from hub.vocabulary import HeldReason
+
 #: why a piece of evidence does not join by itself
-RESTRICTED, SIZE_GUARD, SEPARATED, WORKED = "RESTRICTED", "SIZE_GUARD", "SEPARATED", "WORKED"
+RESTRICTED, SIZE_GUARD, SEPARATED, WORKED = (str(reason) for reason in HeldReason)
 
 
 class Rank(IntEnum):

@@ -316,6 +316,24 @@ class LinkKind(Term):
     QUOTES = ("QUOTES", "提及", "Quotes")
 
 
+class LinkState(Term):
+    """Whether a link joins its records (关联状态)."""
+
+    ACCEPTED = ("ACCEPTED", "已采纳", "Accepted")
+    SUGGESTED = ("SUGGESTED", "建议", "Suggested")
+    REFUSED = ("REFUSED", "已否定", "Refused by a person")
+    REVOKED = ("REVOKED", "已撤销", "Its evidence fell")
+
+
+class HeldReason(Term):
+    """Why evidence that joins by itself elsewhere is only a suggestion here (暂不并案原因)."""
+
+    RESTRICTED = ("RESTRICTED", "涉密限制", "One record is restricted, the other is not")
+    SIZE_GUARD = ("SIZE_GUARD", "件数过多", "Likeness would join too many records")
+    SEPARATED = ("SEPARATED", "人工拆分", "A person has parted them")
+    WORKED = ("WORKED", "均有人工办理", "Persons work on both disputes")
+
+
 class RegionLevel(Term):
     """Tier of an administrative region (区划层级)."""
 
@@ -370,7 +388,8 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
         for term in (
             AgencyKind, Channel, ReferralMode, ReferralDirection, ReferralState, DisputeState, CaseRecordState,
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
-            LinkKind, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution, UserErrorCode,
+            LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
+            UserErrorCode,
         )
     }
 )  # fmt: skip

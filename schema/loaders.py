@@ -68,6 +68,12 @@ class Loaders:
         self.unmapped_codes = self._one(connectors.unmapped_codes)
         self.held_records = self._one(connectors.held_records)
 
+    def forget(self) -> None:
+        """Ask for everything anew: a mutation of this request changed what was read."""
+        for loader in vars(self).values():
+            if isinstance(loader, DataLoader):
+                loader.clear_all()
+
     def _one(self, read: Read[K, T]) -> DataLoader[K, T | None]:
         async def load(keys: list[K]) -> Sequence[T | None]:
             async with self._store.read() as connection:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.mutations.links import LinkMutations
 from schema.mutations.quarantine import QuarantineMutations
 
 
 @strawberry.type(description="Everything that can be changed. Only by POST.")
-class Mutation(QuarantineMutations):
+class Mutation(LinkMutations, QuarantineMutations):
     pass

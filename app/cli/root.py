@@ -14,6 +14,7 @@ from app.cli import (
     demo,
     doctor,
     figures,
+    links,
     quarantine,
     reconcile,
     sandbox,
@@ -74,6 +75,7 @@ app.command()(figures.figures)
 app.command()(doctor.doctor)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(links.app, name="links")
 app.add_typer(codes.app, name="codes")
 app.add_typer(schema.app, name="schema")
 app.add_typer(sandbox.app, name="sandbox")

@@ -142,7 +142,7 @@ def merge(
     dispute: DisputeArgument, other: Annotated[str, typer.Argument(metavar="OTHER", help="The other dispute.")],
     reason: Reason = "", by: By = "", config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Make one dispute of two. The one whose first record was received first goes on; the other's code still answers."""
+    """Make one dispute of two: the one whose first record came first goes on, the other's code still answers."""
 
     async def act(hub: Hub, decided: Act) -> Decided:
         from hub import link_acts

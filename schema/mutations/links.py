@@ -22,8 +22,8 @@ _PARTING_REASON = f"Why they are not one matter; needed. {_REASON}"
 
 @strawberry.enum(description="What a person says of a suggestion.")
 class LinkDecision(Enum):
-    ACCEPT = "ACCEPT"
-    REFUSE = "REFUSE"
+    ACCEPT = strawberry.enum_value("ACCEPT", description="They are one matter.")
+    REFUSE = strawberry.enum_value("REFUSE", description="They are not.")
 
 
 @strawberry.input(description="Whether two records are one matter.")

@@ -58,7 +58,7 @@ class Manner:
 
 #: a small county has several pages all the same
 _SMALL_PAGES: Mapping[str, Mapping[str, Any]] = {"court": {"page_size": 20}, "hotline": {"page_size": 20}}
-_PAUSE = {"429": {"seconds": 1}}
+_PAUSE = {"429": {"seconds": 0}}
 MANNERS: Mapping[str, Manner] = {
     "court": Manner(frozenset(), 20, "gxsj", "claim", {"caseCause": "XX99"}, "XX99", _PAUSE),
     # one batch is one page

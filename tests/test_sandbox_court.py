@@ -814,9 +814,21 @@ async def test_pages_are_spoilt_and_whole_again(hub: Hub) -> None:
     await hub.control("misbehave", mode="reorder")
     mixed = (await hub.page())["list"]
     assert mixed != whole and sorted(map(str, mixed)) == sorted(map(str, whole))
-    await hub.control("misbehave", mode="unknown")
-    assert [r["caseCause"] for r in (await hub.page())["list"]].count("XX99") == 1
     assert (await hub.page())["list"] == whole
+
+
+async def test_an_unknown_code_and_a_silent_deletion_are_the_courts_own_everywhere(hub: Hub) -> None:
+    whole = {r["ajbs"]: r for r in (await hub.page())["list"]}
+    before = await hub.control("view")
+    await hub.advance(seconds=60)
+    await hub.control("misbehave", mode="unknown")
+    assert len((await hub.page())["list"]) == 100
+    [odd] = [key for key in await hub.control("view") if key["version"] == "2024-08-01 08:31:00"]
+    [shown] = [r for r in (await hub.page(ajbs=odd["native_id"]))["list"] if r["gxsj"] == odd["version"]]
+    assert shown == whole[odd["native_id"]] | {"caseCause": "XX99", "gxsj": "2024-08-01 08:31:00"}
+    await hub.control("misbehave", mode="vanish")
+    await hub.page()
+    assert len(await hub.control("view")) == len(before) - 1
 
 
 async def test_badly_encoded_answer_does_not_parse(hub: Hub) -> None:

@@ -890,9 +890,15 @@ async def test_pages_misbehave_as_told(hub: Hub) -> None:
     shuffled = await page()
     assert shuffled != first and sorted(shuffled, key=lambda row: (row["updatedAt"], row["id"])) == first
     assert await page() == first
+    before = await hub.control("view")
     await hub.control("misbehave", mode="unknown")
-    rows = (await hub.get("/order/list", updatedFrom=BEGIN))["resultData"]
-    assert [row["problemId"] for row in rows].count("XX99") == 1
+    await hub.get("/order/list", updatedFrom=BEGIN)
+    [odd] = [key for key in await hub.control("view") if key not in before]
+    shown = (await hub.get(f"/order/{odd['native_id']}"))["resultData"]
+    assert (shown["problemId"], shown["updatedAt"]) == ("XX99", odd["version"])
+    await hub.control("misbehave", mode="vanish")
+    await hub.get("/order/list", updatedFrom=BEGIN)
+    assert len(await hub.control("view")) == len(before) - 1
     await hub.control("misbehave", mode="encoding")
     async with hub.http.get(
         f"{hub.hotline.base_url}/order/list", params={"updatedFrom": BEGIN}, headers=hub.headers(b"")

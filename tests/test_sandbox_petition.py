@@ -675,6 +675,34 @@ async def test_unknown_code_is_the_offices_own_everywhere(hub: Hub) -> None:
     assert odd["hash"] in {key["hash"] for key in await hub.listed()}
 
 
+async def test_a_letter_vanishes_without_a_word(hub: Hub) -> None:
+    before = {key["native_id"] for key in await hub.control("view")}
+    await hub.control("misbehave", mode="vanish")
+    rows = await hub.obtain()
+    after = {key["native_id"] for key in await hub.control("view")}
+    [gone] = before - after
+    assert gone not in {row["xfjbh"] for row in rows} and await hub.data("one", {"xfjbh": gone}) is None
+
+
+async def test_an_outage_of_three_days_ends_by_itself_and_the_flood_follows(hub: Hub) -> None:
+    await hub.everything()
+    await hub.control("misbehave", mode="outage", times=-1, days=3)
+    await hub.advance(days=2)
+    with pytest.raises(aiohttp.ClientError):
+        await hub.obtain()
+    await hub.control("edit", count=5, seed="1")
+    await hub.advance(days=1)
+    assert len(await hub.obtain()) >= 5
+    assert (await hub.control("misbehave"))["misbehaving"] == {}
+
+
+async def test_a_stamp_never_goes_back(hub: Hub) -> None:
+    await hub.control("misbehave", mode="skew", times=1, seconds=300)
+    [ahead] = (await hub.control("edit", count=1, seed="1"))["edited"]
+    [again] = (await hub.control("edit", count=1, seed="1"))["edited"]
+    assert (ahead["version"], again["version"]) == ("2024-08-01 08:35:00", "2024-08-01 08:35:01")
+
+
 async def test_skew_is_in_the_stamp_of_what_changes(hub: Hub) -> None:
     await hub.control("misbehave", mode="skew", times=1, seconds=-400)
     [late] = (await hub.control("edit", count=1, seed="1"))["edited"]

@@ -986,6 +986,17 @@ async def test_unknown_code_stands_in_the_book_too(hub: Hub) -> None:
     assert told["rows"][0]["JQLXDM"] == "0597" and told["rows"][0]["JQXLDM"] == "059701"
 
 
+async def test_a_call_vanishes_without_a_word(hub: Hub) -> None:
+    added = await some_calls(hub)
+    await hub.advance(seconds=1)
+    await misbehave(hub, "vanish")
+    await some_calls(hub, 1)
+    await hub.advance(seconds=1)
+    left = {key["native_id"] for key in await hub.police.control("view")}
+    assert len(set(added) - left) <= 1 and len(left) == len(await hub.police.control("view"))
+    assert (await hub.police.control("misbehave"))["misbehaving"] == {}
+
+
 async def test_clock_is_wrong(hub: Hub) -> None:
     await misbehave(hub, "skew", seconds=-600)
     (number,) = await some_calls(hub, 1)

@@ -149,7 +149,10 @@ class Exam:
     async def fetch(self, native_ids: Sequence[str], connector: Connector | None = None) -> Sequence[Item]:
         """Single records again."""
         asked = connector or self.connector()
-        return await self.ask(lambda: asked.fetch(self.wire, native_ids))
+        if not self.mode:
+            return await self.ask(lambda: asked.fetch(self.wire, native_ids))
+        # of many questions at once a partner that misbehaves fails one, and then all are asked again
+        return [i for one in native_ids for i in await self.ask(lambda: asked.fetch(self.wire, [one]))]  # noqa: B023
 
     async def mend(self, taken: Taken, cursor: Cursor) -> None:
         """With a partner that misbehaves, what a night's comparison brings; nothing with one that behaves."""

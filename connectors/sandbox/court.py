@@ -103,7 +103,7 @@ async def start_court(options: CourtOptions = CourtOptions()) -> RunningCourt:
 
 def _application(options: CourtOptions, county: County, desk: CourtDesk) -> web.Application:
     faults, lock = Faults(county.seed, options.misbehave), asyncio.Lock()
-    desk.store.skew = lambda: _skew(faults)
+    desk.store.skew, faults.clock = lambda: _skew(faults), lambda: desk.now
     credentials = Application(options.app_id, options.secret)
     tokens = Tokens(credentials, options.transport_clock)
     server = web.Application(middlewares=[faulty(faults, lambda: desk.now)], client_max_size=_LARGEST_BODY)

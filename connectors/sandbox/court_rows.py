@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from connectors.sandbox.chance import luck as luck
 from connectors.sandbox.matters import CENTRE, CENTRE_NAME, CourtMatter, Ending, PartyAsTold
 from connectors.sandbox.routes import CourtRoute
+from connectors.sandbox.stamps import moved_on
 from connectors.sandbox.stamps import read_stamp as read_stamp
 from connectors.sandbox.stamps import stamp as stamp
 from hub.vocabulary import Outcome, PartyRole, ReferralMode
@@ -91,7 +92,7 @@ def filed(matter: CourtMatter, cause_name: str) -> Row:
 
 def touched(row: Row, at: datetime) -> Row:
     """The row, changed at that instant."""
-    row["gxsj"] = stamp(at)
+    row["gxsj"] = moved_on(at, row["gxsj"])
     return row
 
 

@@ -17,7 +17,7 @@ from connectors.sandbox.court_rows import Row, half_width
 from connectors.sandbox.partner_store import Key as Key
 from connectors.sandbox.partner_store import PartnerStore
 from connectors.sandbox.partner_store import Step as Step
-from connectors.sandbox.stamps import read_stamp, stamp
+from connectors.sandbox.stamps import moved_on, read_stamp
 
 _TABLES = """
 CREATE TABLE row(
@@ -68,7 +68,7 @@ class CourtStore(PartnerStore):
 
     def replace(self, row_id: int, row: Row) -> None:
         """Write a changed row."""
-        self._changing(row)
+        self._changing(row, row_id)
         self._db.execute(
             "UPDATE row SET ajbs=?, ah=?, native_no=?, fwlsh=?, gxsj=?, hash=?, body=? WHERE id=?",
             (*_columns(row), row_id),
@@ -162,11 +162,12 @@ class CourtStore(PartnerStore):
         found = self._db.execute(query, (fwlsh,)).fetchone()
         return (int(found[0]), found[1]) if found else None
 
-    def _changing(self, row: Row) -> None:
+    def _changing(self, row: Row, row_id: int = 0) -> None:
         self._totals.clear()
         skew = self.skew()
         if skew:
-            row["gxsj"] = stamp(read_stamp(row["gxsj"]) + skew)
+            held = self._db.execute("SELECT gxsj FROM row WHERE id=?", (row_id,)).fetchone()
+            row["gxsj"] = moved_on(read_stamp(row["gxsj"]) + skew, held[0] if held else None)
 
 
 def _columns(row: Row) -> tuple[str, str, str, str, str, str, bytes]:

@@ -16,7 +16,7 @@ from connectors.sandbox.court_desk import CourtDesk
 from connectors.sandbox.court_filing import read_filing, receive_filing
 from connectors.sandbox.court_push import read_push, receive_push
 from connectors.sandbox.court_refusal import CourtRefusal, success
-from connectors.sandbox.court_rows import Row, read_stamp, stamp
+from connectors.sandbox.court_rows import Row, read_stamp, stamp, touched
 from connectors.sandbox.court_store import Window
 from connectors.sandbox.faults import Faults
 
@@ -142,10 +142,30 @@ class CourtWire:
         return Listing(Window(begin, last, ajbs), page, size)
 
     def _page(self, listing: Listing) -> tuple[list[bytes], int]:
-        store = self.desk.store
-        total = store.total(listing.window)
-        bodies = store.bodies(listing.window, listing.size, (listing.page - 1) * listing.size)
+        bodies, total = self._found(listing)
+        if bodies and self._changes_itself(bodies):
+            bodies, total = self._found(listing)
         return self._spoilt(bodies), total
+
+    def _found(self, listing: Listing) -> tuple[list[bytes], int]:
+        store = self.desk.store
+        bodies = store.bodies(listing.window, listing.size, (listing.page - 1) * listing.size)
+        return bodies, store.total(listing.window)
+
+    def _changes_itself(self, bodies: list[bytes]) -> bool:
+        """One of these rows gets a code that no table knows, or is taken away: the court has it so from now on."""
+        unknown, vanish = self.faults.strike("unknown", "pull"), self.faults.strike("vanish", "pull")
+        if unknown is None and vanish is None:
+            return False
+        chosen: Row = orjson.loads(self.faults.rng.choice(bodies))
+        self.desk.touch()
+        for row_id, row in self.desk.store.of_ajbs(chosen["ajbs"]):
+            if row["ah"] == chosen["ah"] and vanish is not None:
+                self.desk.store.delete(row_id)
+            elif row["ah"] == chosen["ah"] and unknown is not None:
+                row[unknown.text("field", "caseCause")] = unknown.options.get("value", "XX99")
+                self.desk.store.replace(row_id, touched(row, self.desk.now))
+        return True
 
     def _spoilt(self, bodies: list[bytes]) -> list[bytes]:
         """The page as the faults that are on leave it; an empty page is no occasion."""
@@ -154,11 +174,6 @@ class CourtWire:
             del bodies[rng.randrange(len(bodies))]
         if bodies and faults.strike("duplicate", "pull"):
             bodies.insert(rng.randrange(len(bodies) + 1), rng.choice(bodies))
-        if bodies and (fault := faults.strike("unknown", "pull")):
-            at = rng.randrange(len(bodies))
-            row: Row = orjson.loads(bodies[at])
-            row[fault.text("field", "caseCause")] = fault.options.get("value", "XX99")
-            bodies[at] = orjson.dumps(row)
         if len(bodies) > 1 and faults.strike("reorder", "pull"):
             rng.shuffle(bodies)
         if bodies and faults.strike("partial", "pull"):

@@ -5,8 +5,9 @@ One way for every partner (WIRES.md 0.24). What a mode does is the partner's bus
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
 
 from hub.errors import UserInputError
@@ -16,7 +17,8 @@ MODES: Mapping[str, str] = {
     "reorder": "a page's rows come in another order",
     "gap": "one row of a page is left out silently",
     "partial": "a page breaks off after half of its rows, silently",
-    "unknown": "a row carries a code that no table knows",
+    "vanish": "a row is taken away for ever without notice",
+    "unknown": "a row has got a code that no table knows (field, value), for everybody and as a change of now",
     "encoding": "the answer is GB18030 and says it is UTF-8",
     "expire": "the token dies: code 401",
     "skew": "the partner's clock is wrong for what changes now (seconds, default 300; clock: business|transport)",
@@ -25,7 +27,8 @@ MODES: Mapping[str, str] = {
     "html": "HTTP 502 and an HTML page, nothing done",
     "429": "HTTP 429 with Retry-After (seconds, default 1), nothing done",
     "maintenance": "HTTP 503 and an HTML page between 00:00 and 01:00 of the simulated clock",
-    "outage": "the connection breaks without an answer, nothing done",
+    "outage": "the connection breaks without an answer, nothing done (days: ends by itself after so many of the "
+    "simulated clock; with times=-1 and days=3 the partner is away for three days, and then comes the flood)",
     "cut": "done, but the answer breaks off before Content-Length bytes",
     "lost": "a push is done, then HTTP 502",
 }
@@ -46,6 +49,8 @@ class Fault:
     on: str = ""
     #: seconds, field or value, as the mode needs
     options: Mapping[str, object] = field(default_factory=dict)
+    #: on the partner's simulated clock; None = until its occasions are used up
+    until: datetime | None = None
 
     def number(self, name: str, default: float) -> float:
         """A numeric option."""
@@ -70,6 +75,8 @@ class Faults:
         #: what this partner can do, with a word on each
         self.modes = modes
         self._places = places
+        #: the partner's simulated clock, for modes that last so many days
+        self.clock: Callable[[], datetime] | None = None
         self.rng = Random(f"{seed}|faults")
         self._on: dict[str, Fault] = {}
         for mode, times in (at_start or {}).items():
@@ -83,11 +90,15 @@ class Faults:
             raise UserInputError(f"`on` is one of {', '.join(self._places)}")
         if times == 0:
             self._on.pop(mode, None)
-        else:
-            self._on[mode] = Fault(times, rate, on, options)
+            return
+        fault = Fault(times, rate, on, options)
+        if fault.number("days", 0) and self.clock is not None:
+            fault.until = self.clock() + timedelta(days=fault.number("days", 0))
+        self._on[mode] = fault
 
     def strike(self, mode: str, where: str = "") -> Fault | None:
         """This is an occasion for ``mode``: the fault if it strikes, and then one occasion is used up."""
+        self._end_what_is_over()
         fault = self._on.get(mode)
         if fault is None or (fault.on and where and fault.on != where) or self.rng.random() >= fault.rate:
             return None
@@ -104,4 +115,10 @@ class Faults:
 
     def state(self) -> dict[str, int]:
         """Occasions left by mode."""
+        self._end_what_is_over()
         return {mode: fault.times for mode, fault in self._on.items()}
+
+    def _end_what_is_over(self) -> None:
+        over = [mode for mode, fault in self._on.items() if fault.until and self.clock and self.clock() >= fault.until]
+        for mode in over:
+            del self._on[mode]

@@ -124,7 +124,7 @@ async def _start(
     desk = HotlineDesk(store, county, HotlineRule(county.seed), files, settings)
     webhooks = Application(options.webhook_app_id, options.webhook_secret)
     sender = HookSender(store, webhooks, settings, hook_faults, clock)
-    desk.on_event, store.skew = sender.wake, lambda: _skew(faults)
+    desk.on_event, store.skew, faults.clock = sender.wake, lambda: _skew(faults), lambda: desk.now
     gate = Gate(Application(options.app_id, options.secret), clock)
     server = web.Application(middlewares=[faulty(faults, lambda: desk.now)], client_max_size=_LARGEST_BODY)
     server.add_routes(HotlineWire(desk, gate, faults, lock).routes())

@@ -16,6 +16,7 @@ from connectors.sandbox.court_rows import luck, stamp
 from connectors.sandbox.matters import CENTRE, CENTRE_NAME, Matter
 from connectors.sandbox.people import Person
 from connectors.sandbox.routes import HOTLINE, POLICE
+from connectors.sandbox.stamps import moved_on
 from hub.vocabulary import PartyRole
 
 Order: TypeAlias = dict[str, Any]
@@ -221,7 +222,7 @@ STEPS: Mapping[str, Callable[..., None]] = MappingProxyType(
 
 def touched(order: Order, at: datetime) -> Order:
     """The order, changed at that instant."""
-    order["updatedAt"] = stamp(at)
+    order["updatedAt"] = moved_on(at, order["updatedAt"])
     return order
 
 

@@ -14,6 +14,7 @@ from connectors.sandbox.court_rows import read_stamp, stamp
 from connectors.sandbox.court_store import Key
 from connectors.sandbox.hotline_ledger import SCHEMA, Ledger
 from connectors.sandbox.hotline_orders import Order
+from connectors.sandbox.stamps import moved_on
 
 _SCHEMA = """
 CREATE TABLE item(
@@ -117,7 +118,8 @@ class HotlineStore(Ledger):
     def _changing(self, order: Order) -> None:
         skew = self.skew()
         if skew:
-            order["updatedAt"] = stamp(read_stamp(order["updatedAt"]) + skew)
+            held = self.get(order["workordercode"])
+            order["updatedAt"] = moved_on(read_stamp(order["updatedAt"]) + skew, held["updatedAt"] if held else None)
 
     # events
 

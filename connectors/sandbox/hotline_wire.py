@@ -16,7 +16,7 @@ from connectors.sandbox.faults import Faults
 from connectors.sandbox.hotline_calls import VERBS, read_call, receive_call
 from connectors.sandbox.hotline_create import read_creation, receive_creation
 from connectors.sandbox.hotline_desk import HotlineDesk
-from connectors.sandbox.hotline_orders import Order
+from connectors.sandbox.hotline_orders import Order, touched
 from connectors.sandbox.hotline_refusal import PARAMETER, SIGNATURE, UNKNOWN_ORDER, HotlineRefusal, success
 from connectors.sandbox.hotline_sign import Gate
 
@@ -59,7 +59,9 @@ class HotlineWire:
             listing = _listing(request)
         except HotlineRefusal as refusal:
             return answer(refusal.body())
-        found = self.desk.store.after(listing.updated_from, listing.after_id, listing.size + 1)
+        found = self._found(listing)
+        if found and self._changes_itself(found[: listing.size]):
+            found = self._found(listing)
         page = {"size": listing.size, "hasMore": len(found) > listing.size}
         shown = self._spoilt([self._shown(order, listing.keys_only) for order in found[: listing.size]])
         is_badly_encoded = bool(shown) and self.faults.strike("encoding", "pull") is not None
@@ -102,6 +104,23 @@ class HotlineWire:
         if not self.gate.admits(request.headers, await request.read(), skew.number("seconds", 400) if skew else 0.0):
             raise HotlineRefusal(SIGNATURE)
 
+    def _found(self, listing: Listing) -> list[Order]:
+        return self.desk.store.after(listing.updated_from, listing.after_id, listing.size + 1)
+
+    def _changes_itself(self, orders: list[Order]) -> bool:
+        """One of these orders gets a code that no table knows, or is taken away: the hotline has it so from now on."""
+        unknown, vanish = self.faults.strike("unknown", "pull"), self.faults.strike("vanish", "pull")
+        if unknown is None and vanish is None:
+            return False
+        order = self.faults.rng.choice(orders)
+        self.desk.touch()
+        if vanish is not None:
+            self.desk.store.delete(order["workordercode"])
+        elif unknown is not None:
+            order[unknown.text("field", "problemId")] = unknown.options.get("value", "XX99")
+            self.desk.store.replace(touched(order, self.desk.now))
+        return True
+
     def _shown(self, order: Order, keys_only: bool) -> Order:
         if keys_only:
             return {name: order[name] for name in ("workordercode", "id", "updatedAt")}
@@ -114,9 +133,6 @@ class HotlineWire:
             del rows[rng.randrange(len(rows))]
         if rows and faults.strike("duplicate", "pull"):
             rows.insert(rng.randrange(len(rows) + 1), rng.choice(rows))
-        if rows and (fault := faults.strike("unknown", "pull")):
-            at = rng.randrange(len(rows))
-            rows[at] = rows[at] | {fault.text("field", "problemId"): fault.options.get("value", "XX99")}
         if len(rows) > 1 and faults.strike("reorder", "pull"):
             rng.shuffle(rows)
         if rows and faults.strike("partial", "pull"):

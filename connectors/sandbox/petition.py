@@ -96,7 +96,7 @@ async def start_petition(options: PetitionOptions = PetitionOptions()) -> Runnin
 
 def _application(options: PetitionOptions, county: County, desk: PetitionDesk) -> web.Application:
     faults, lock = office_faults(county.seed, options.misbehave), asyncio.Lock()
-    desk.store.skew = lambda: clock_error(faults)
+    desk.store.skew, faults.clock = lambda: clock_error(faults), lambda: desk.now
     server = web.Application(middlewares=[faulty(faults, lambda: desk.now)], client_max_size=_LARGEST_BODY)
     server.add_routes(PetitionWire(desk, options.secret, county.seed, faults, lock).routes())
     server.add_routes(PetitionControl(desk, faults, lock).routes())

@@ -28,6 +28,7 @@ _OWN = {
     "reorder": "an obtainJsonData answer's rows come in another order",
     "gap": "one row is marked exchanged and silently missing from the answer",
     "partial": "an answer ends silently after half of the rows it marked; half of a pushed batch is done and told of",
+    "vanish": "one row to be exchanged is taken away for ever without notice",
     "unknown": "one row to be exchanged has got a code that no table knows (field of xfj, default nrfldm; value)",
     "encoding": "obtainJsonData answers GB18030 and says UTF-8 (as: gb18030, or broken = neither)",
     "gbk": "the same as encoding",
@@ -51,6 +52,15 @@ def faulty(faults: Faults, clock: Callable[[], datetime]) -> Middleware:
 
 def _place(request: web.Request) -> str:
     return PLACES_BY_PATH.get(request.path, "")
+
+
+def lose_one(store: PetitionStore, numbers: list[str], faults: Faults) -> list[str]:
+    """One of these letters is taken away; returns the others."""
+    if not numbers or faults.strike("vanish", "pull") is None:
+        return numbers
+    gone = faults.rng.choice(numbers)
+    store.delete(gone)
+    return [number for number in numbers if number != gone]
 
 
 def give_unknown_code(store: PetitionStore, numbers: list[str], faults: Faults, now: datetime) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from connectors.sandbox.matters import CENTRE
 from connectors.sandbox.people import Person
-from connectors.sandbox.stamps import read_stamp, stamp
+from connectors.sandbox.stamps import moved_on, read_stamp, stamp
 
 Letter: TypeAlias = dict[str, Any]
 
@@ -59,7 +59,7 @@ def petitioner(person: Person | None) -> Letter:
 
 def touched(letter: Letter, at: datetime) -> Letter:
     """The letter, changed at that instant."""
-    letter["gxsj"] = stamp(at)
+    letter["gxsj"] = moved_on(at, letter["gxsj"])
     return letter
 
 

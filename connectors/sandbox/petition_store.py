@@ -9,7 +9,7 @@ import orjson
 
 from connectors.sandbox.partner_store import Key, PartnerStore
 from connectors.sandbox.petition_letters import Letter
-from connectors.sandbox.stamps import read_stamp, stamp
+from connectors.sandbox.stamps import moved_on, read_stamp
 
 WAITING, EXCHANGED = "0", "20"
 _INSERT = "INSERT INTO letter(gxsj, hash, body, sjjhzt, xfjbh) VALUES(?, ?, ?, ?, ?)"
@@ -108,7 +108,8 @@ CREATE INDEX letter_waiting ON letter(gxsj, xfjbh) WHERE sjjhzt = '0';
     def _changing(self, letter: Letter) -> None:
         skew = self.skew()
         if skew:
-            letter["gxsj"] = stamp(read_stamp(letter["gxsj"]) + skew)
+            held = self.get(letter["xfjbh"])
+            letter["gxsj"] = moved_on(read_stamp(letter["gxsj"]) + skew, held["gxsj"] if held else None)
 
 
 def _columns(letter: Letter) -> tuple[str, str, bytes, str, str]:

@@ -16,7 +16,7 @@ from connectors.sandbox.chance import luck
 from connectors.sandbox.digests import signature
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.petition_desk import PetitionDesk
-from connectors.sandbox.petition_faults import PLACES_BY_PATH, give_unknown_code, spoil
+from connectors.sandbox.petition_faults import PLACES_BY_PATH, give_unknown_code, lose_one, spoil
 from connectors.sandbox.petition_letters import Letter
 from connectors.sandbox.petition_push import receive_push
 from connectors.sandbox.stamps import read_stamp, stamp
@@ -111,6 +111,7 @@ class PetitionWire:
             numbers = store.waiting(LARGEST_BATCH)
             if numbers:
                 self.desk.touch()
+            numbers = lose_one(store, numbers, self.faults)
             rows = store.exchange(give_unknown_code(store, numbers, self.faults, self.desk.now))
         return _json(_data(spoil(rows, self.faults)), *self._spelling(rows))
 

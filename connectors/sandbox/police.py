@@ -113,6 +113,7 @@ async def start_police(options: PoliceOptions = PoliceOptions()) -> RunningPolic
         undo.callback(store.close)
         store.skew = lambda: _skew(faults)
         desk = PoliceDesk(store, county, make_dispatch(store), TransferRule(county.seed))
+        faults.clock = lambda: desk.now
         if options.start_clock > desk.now:
             await desk.advance(int((options.start_clock - desk.now).total_seconds()))
         control = PoliceControl(desk, Tray(desk, faults, root, options.patience_s), faults, root / "control")

@@ -130,6 +130,8 @@ class Dispatch:
     # one batch
 
     def _send(self, order: _Order) -> None:
+        if order.kind == _ROWS and self._struck(order, "vanish"):
+            self._lose_a_call(order.at)
         versions = self._store.load(order.ids)
         if order.kind == _ROWS and not versions:
             return
@@ -211,6 +213,11 @@ class Dispatch:
             return {}
         hit = [mode for mode in _SPOILS if self._faults.strike(mode)]
         return {mode: self._faults.rng.choice(datasets) for mode in hit}
+
+    def _lose_a_call(self, at: datetime) -> None:
+        calls = self._store.calls(f"{at:%Y-%m}")
+        if calls:
+            self._store.delete(self._faults.rng.choice(calls))
 
     def _misname(self, versions: list[Version], fault: Fault) -> None:
         """A form that nobody has seen yet holds an unknown code, in the police's own book too."""

@@ -19,9 +19,11 @@ POLICE_MODES: Mapping[str, str] = MappingProxyType(
         "manifest": "the manifest breaks off",
         "row": "a line lacks its last fields",
         "name": "the batch, once written, is overwritten by another one of the same name",
+        "vanish": "a call of the current month is taken out of the book for ever without notice",
         "unknown": "a form holds a code that no table knows (dataset, field, value)",
         "skew": "the police clock is wrong for the next changed form (seconds, default 300)",
-        "outage": "nothing is written, read or acknowledged; everything follows at once afterwards",
+        "outage": "nothing is written, read or acknowledged; everything follows at once afterwards (days: it ends by "
+        "itself after so many of the simulated clock)",
         "lost": "an ack is lost: on=in the hub's (the batch is written again), on=out ours (never written)",
     }
 )

@@ -17,7 +17,7 @@ import orjson
 from connectors.sandbox.partner_store import Key, PartnerStore
 from connectors.sandbox.police_forms import JJD, NUMBER, WITHDRAWN, YSHZ, Form, clock_of
 from connectors.sandbox.police_life import Change
-from connectors.sandbox.stamps import read_stamp, stamp
+from connectors.sandbox.stamps import moved_on, read_stamp, stamp
 
 _INSERT = "INSERT INTO version(dataset, number, jjdbh, gxsj, clock, send_at, body) VALUES(?, ?, ?, ?, ?, ?, ?)"
 _HELD = "ORDER BY gxsj DESC, id DESC LIMIT 1"
@@ -99,7 +99,7 @@ class PoliceStore(PartnerStore):
                 clock = str(found[0])
         skew = self.skew()
         if skew:
-            row = row | {"GXSJ": stamp(read_stamp(row["GXSJ"]) + skew)}
+            row = row | {"GXSJ": moved_on(read_stamp(row["GXSJ"]) + skew, held.row["GXSJ"] if held else None)}
         inserted = self._db.execute(_INSERT, _columns(dataset, row, send_at, clock))
         return Version(int(inserted.lastrowid or 0), dataset, row)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 _STAMP = "%Y-%m-%d %H:%M:%S"
 
@@ -18,3 +18,13 @@ def read_stamp(text: str) -> datetime:
     if stamp(at) != text:
         raise ValueError(text)
     return at
+
+
+def moved_on(at: datetime, held: str | None) -> str:
+    """The stamp of a change at that instant to a row that bears ``held``.
+
+    A row's own stamp never goes back: where the partner's clock ran ahead before, it is a second behind what it wrote.
+    """
+    if not held or stamp(at) >= held:
+        return stamp(at)
+    return stamp(read_stamp(held) + timedelta(seconds=1))

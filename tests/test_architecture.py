@@ -22,6 +22,7 @@ BREACHES = {
     "hub/breach.py": "",
     "connectors/base.py": "import hub.store, sqlalchemy, connectors.sandbox",
     "connectors/sandbox/__init__.py": "import connectors.base",
+    "connectors/conformance/__init__.py": "import connectors.court",
     "schema/__init__.py": "import aiohttp",
     "sync_jobs/__init__.py": "import schema",
 }

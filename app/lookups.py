@@ -8,17 +8,21 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import NotFoundError
+from hub.reading import records
+from hub.reading.worklists import mapping_worklist_listing
 from hub.store.tables import (
     case_records,
     disputes,
     handling_events,
     inbox_items,
     inbox_pages,
-    mapping_worklist,
     native_codes,
     public_log,
     quarantine,
 )
+
+#: more unknown codes than this are one fault, not so many
+_MOST_CODES = 1000
 
 
 async def native_code_rows(
@@ -39,17 +43,20 @@ async def native_code_rows(
     ]  # fmt: skip
 
 
-async def worklist_rows(connection: AsyncConnection, instance: str | None = None) -> list[dict[str, Any]]:
-    """Codes that came over a wire and that no table explains."""
-    query = select(mapping_worklist).order_by(mapping_worklist.c.instance, mapping_worklist.c.table_name)
-    if instance:
-        query = query.where(mapping_worklist.c.instance == instance)
+async def unknown_code_rows(
+    connection: AsyncConnection, system: str | None = None, table: str | None = None
+) -> list[dict[str, Any]]:
+    """Codes that came over a wire and that no table explains, with who waits for them."""
+    listing = mapping_worklist_listing(systems=[system] if system else None, tables=[table] if table else None)
+    rows = await listing.all(connection, _MOST_CODES)
+    examples = await records.by_ids(connection, [row.example_record_id for row in rows if row.example_record_id])
     return [
         {
-            "instance": row.instance, "table": row.table_name, "code": row.native_code,
-            "firstSeenAt": row.first_seen_at, "lastSeenAt": row.last_seen_at,
+            "instance": row.instance, "system": row.system, "table": row.table_name, "code": row.native_code,
+            "waiting": row.waiting, "firstSeenAt": row.first_seen_at, "lastSeenAt": row.last_seen_at,
+            "exampleNativeId": examples[row.example_record_id].native_id if row.example_record_id in examples else None,
         }
-        for row in await connection.execute(query)
+        for row in rows
     ]  # fmt: skip
 
 

@@ -6,22 +6,30 @@ version of each brought another code.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
+from hub.errors import MissingFieldError, UserInputError
+from hub.jobs import APPLY, put_in_line
 from hub.model import UnknownCode, clean_text
+from hub.reference import set_code
 from hub.sealing import mask_words
 from hub.store.ids import new_id
 from hub.store.lookup import chunks
 from hub.store.tables import case_records, inbox_items, mapping_worklist, record_unknown_codes
+from hub.store.turn import take_turn
 from hub.store.upsert import insert_or_ignore
+from hub.vocabulary import UNKNOWN, CountyTables, NativeCode
 
 #: characters of a native code that are kept: a code field may hold anything once a partner errs
 LONGEST_CODE = 64
+LONGEST_LABEL = 200
 
 Pair = tuple[str, str]
 
@@ -91,8 +99,35 @@ async def _forget_explained(tx: AsyncConnection, instance: str, pairs: Iterable[
         )
 
 
-async def map_again(tx: AsyncConnection, system: str, table: str, code: str) -> list[str]:
-    """Put the newest versions of the records that carry this code back in line; returns the instances concerned."""
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What explaining codes set going: how many records are mapped again, of which instances."""
+
+    records: int
+    instances: tuple[str, ...]
+
+
+async def explain(desk: Desk, tables: CountyTables, codes: Sequence[NativeCode]) -> Explained:
+    """Keep an operator's word about these codes and have a worker map again what waited for them. All or none.
+
+    Raises MissingFieldError, UserInputError.
+    """
+    for code in codes:
+        _check(tables, code)
+    waiting: dict[str, int] = {}
+    async with desk.store.write() as tx:
+        await take_turn(tx, desk.county)
+        for code in codes:
+            await set_code(tx, desk, code)
+            for instance, records in (await map_again(tx, code.system, code.table, code.code)).items():
+                waiting[instance] = waiting.get(instance, 0) + records
+        for instance in sorted(waiting):
+            await put_in_line(tx, desk, APPLY, instance)
+    return Explained(sum(waiting.values()), tuple(sorted(waiting)))
+
+
+async def map_again(tx: AsyncConnection, system: str, table: str, code: str) -> dict[str, int]:
+    """Put the newest versions of the records that carry this code back in line; returns how many, by instance."""
     rec, carried = case_records.c, record_unknown_codes.c
     query = (
         select(rec.newest_item_id, rec.instance)
@@ -106,4 +141,29 @@ async def map_again(tx: AsyncConnection, system: str, table: str, code: str) -> 
             .where(inbox_items.c.id.in_(part), inbox_items.c.state == "APPLIED")
             .values(state="PENDING")
         )
-    return sorted({row.instance for row in waiting})
+    return Counter(row.instance for row in waiting)
+
+
+def explainable(tables: CountyTables) -> frozenset[tuple[str, str]]:
+    """The tables (system, table) whose codes an operator can explain; any other needs a release of the connector."""
+    return frozenset((one.system, one.table) for one in tables.native_codes)
+
+
+def _check(tables: CountyTables, code: NativeCode) -> None:
+    known = explainable(tables)
+    if (code.system, code.table) not in known:
+        there = sorted(f"{system} {table}" for system, table in known)
+        raise UserInputError(
+            f"there is no table {code.table[:LONGEST_CODE]} of {code.system[:LONGEST_CODE]}",
+            hint=f"There are: {', '.join(there)}.", field="table",
+        )  # fmt: skip
+    if not code.code.strip():
+        raise MissingFieldError("a code is empty", field="code")
+    if len(code.code) > LONGEST_CODE or len(code.zh) > LONGEST_LABEL:
+        name, most = ("code", LONGEST_CODE) if len(code.code) > LONGEST_CODE else ("label", LONGEST_LABEL)
+        raise UserInputError(f"a {name} has at most {most} characters", field=name)
+    for one in code.classes:
+        if one not in tables.categories and one != UNKNOWN:
+            raise UserInputError(
+                f"{one[:LONGEST_CODE]} is no class of zz-dispute-17", hint="Four digits, e.g. 0101.", field="classes"
+            )

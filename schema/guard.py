@@ -34,7 +34,12 @@ MAX_ROWS = 20_000
 _MAX_NESTING = 60
 
 #: fields that hold a page, and fields that hold a list of about so many rows
-_PAGED = frozenset({"disputes", "caseRecords", "history", "units", "quarantine", "linkSuggestions"})
+_PAGED = frozenset(
+    {
+        "disputes", "caseRecords", "history", "units", "quarantine", "linkSuggestions", "mappingWorklist",
+        "reconciliations", "differences",
+    }
+)  # fmt: skip
 _LISTS: Mapping[str, int] = {"records": 4, "parties": 4, "referrals": 4, "incidents": 4, "connectors": 8}
 
 

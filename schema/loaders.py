@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.dataloader import DataLoader
 
-from hub.reading import connectors, disputes, events, parties, records, reference, referrals
+from hub.reading import connectors, disputes, events, parties, reconciliations, records, reference, referrals
 from hub.reading.events import EventRow, Stream
 from hub.reading.paging import Page, Window
+from hub.reading.reconciliations import DifferenceRow
 from hub.store.engine import Store
 
 K = TypeVar("K", bound=Hashable)
@@ -35,6 +36,18 @@ class History:
     parent: str
     kinds: tuple[str, ...] | None
     asked: Window = _ANY_PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """One comparison's differences, or one page of them where ``asked`` says which."""
+
+    parent: str
+    resolutions: tuple[str, ...] | None
+    asked: Window = _ANY_PAGE
+
+
+Q = TypeVar("Q", History, Differences)
 
 
 class Loaders:
@@ -60,6 +73,10 @@ class Loaders:
         self.histories: DataLoader[History, Page[EventRow]] = DataLoader(self._histories)
         self.history_totals: DataLoader[History, int] = DataLoader(self._history_totals)
         self.history_behind: DataLoader[History, bool] = DataLoader(self._history_behind)
+
+        self.differences: DataLoader[Differences, Page[DifferenceRow]] = DataLoader(self._differences)
+        self.difference_totals: DataLoader[Differences, int] = DataLoader(self._difference_totals)
+        self.differences_behind: DataLoader[Differences, bool] = DataLoader(self._differences_behind)
 
         self.incidents = self._many(connectors.incidents)
         self.last_runs = self._one(connectors.last_runs)
@@ -92,13 +109,13 @@ class Loaders:
 
     async def _histories(self, keys: list[History]) -> Sequence[Page[EventRow]]:
         found = await self._per_question(
-            keys, lambda tx, one, parents: events.pages(tx, one.stream, parents, one.kinds, one.asked)
+            keys, _history, lambda tx, one, parents: events.pages(tx, one.stream, parents, one.kinds, one.asked)
         )
         return [found.get(key, Page()) for key in keys]
 
     async def _history_totals(self, keys: list[History]) -> Sequence[int]:
         found = await self._per_question(
-            keys, lambda tx, one, parents: events.totals(tx, one.stream, parents, one.kinds)
+            keys, _history, lambda tx, one, parents: events.totals(tx, one.stream, parents, one.kinds)
         )
         return [found.get(key, 0) for key in keys]
 
@@ -107,21 +124,49 @@ class Loaders:
             behind = await events.any_behind(tx, one.stream, parents, one.kinds, one.asked)
             return dict.fromkeys(behind, True)
 
-        found = await self._per_question(keys, read)
+        found = await self._per_question(keys, _history, read)
+        return [found.get(key, False) for key in keys]
+
+    async def _differences(self, keys: list[Differences]) -> Sequence[Page[DifferenceRow]]:
+        found = await self._per_question(
+            keys, _difference, lambda tx, one, parents: reconciliations.pages(tx, parents, one.resolutions, one.asked)
+        )
+        return [found.get(key, Page()) for key in keys]
+
+    async def _difference_totals(self, keys: list[Differences]) -> Sequence[int]:
+        found = await self._per_question(
+            keys, _difference, lambda tx, one, parents: reconciliations.totals(tx, parents, one.resolutions)
+        )
+        return [found.get(key, 0) for key in keys]
+
+    async def _differences_behind(self, keys: list[Differences]) -> Sequence[bool]:
+        async def read(tx: AsyncConnection, one: Differences, parents: Sequence[str]) -> Mapping[str, bool]:
+            return dict.fromkeys(await reconciliations.any_behind(tx, parents, one.resolutions, one.asked), True)
+
+        found = await self._per_question(keys, _difference, read)
         return [found.get(key, False) for key in keys]
 
     async def _per_question(
         self,
-        keys: list[History],
-        read: Callable[[AsyncConnection, History, Sequence[str]], Awaitable[Mapping[str, T]]],
-    ) -> Mapping[History, T]:
-        """One statement for all histories of which the same page and kinds are asked."""
-        questions: dict[tuple[Any, ...], list[History]] = defaultdict(list)
+        keys: list[Q],
+        question: Callable[[Q], tuple[Any, ...]],
+        read: Callable[[AsyncConnection, Q, Sequence[str]], Awaitable[Mapping[str, T]]],
+    ) -> Mapping[Q, T]:
+        """One statement for all parents of whose list the same page and kinds are asked."""
+        questions: dict[tuple[Any, ...], list[Q]] = defaultdict(list)
         for key in keys:
-            questions[key.stream, key.kinds, key.asked].append(key)
-        found: dict[History, T] = {}
+            questions[question(key)].append(key)
+        found: dict[Q, T] = {}
         async with self._store.read() as connection:
             for asked in questions.values():
                 answers = await read(connection, asked[0], [key.parent for key in asked])
                 found.update((key, answers[key.parent]) for key in asked if key.parent in answers)
         return found
+
+
+def _history(key: History) -> tuple[Any, ...]:
+    return key.stream, key.kinds, key.asked
+
+
+def _difference(key: Differences) -> tuple[Any, ...]:
+    return key.resolutions, key.asked

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.mutations.codes import CodeMutations
 from schema.mutations.links import LinkMutations
 from schema.mutations.quarantine import QuarantineMutations
 
 
 @strawberry.type(description="Everything that can be changed. Only by POST.")
-class Mutation(LinkMutations, QuarantineMutations):
+class Mutation(LinkMutations, QuarantineMutations, CodeMutations):
     pass

@@ -27,7 +27,7 @@ async def test_a_code_explained_later_maps_again_what_waited(database: Database)
         await deliver(desk, [row("w1", caseCause="9987"), row("w2", caseCause="9987"), row("w3", caseCause="9986")])
         assert len(await _all(desk, select(mapping_worklist))) == 2
         async with desk.store.write() as tx:
-            assert await worklist.map_again(tx, "court", "caseCause", "9987") == ["court"]
+            assert await worklist.map_again(tx, "court", "caseCause", "9987") == {"court": 2}
         tables = county_tables(COUNTY)
         known = (*tables.native_codes, NativeCode("court", "caseCause", "9987", "新案由", ("0201",)))
         taught = CourtConnector(court_config(tables=replace(tables, native_codes=known)))

@@ -11,7 +11,7 @@ from app.cli.options import Config, Json, with_hub
 
 if TYPE_CHECKING:
     from app.wiring import Hub
-    from hub.vocabulary import CountyTables, NativeCode
+    from hub.vocabulary import NativeCode
 
 app = typer.Typer(help="Partners' native codes: list, set, import.", no_args_is_help=True)
 
@@ -30,12 +30,11 @@ def list_codes(
     from app.cli.output import clock, emit_json, say, table
 
     async def read(hub: Hub) -> list[dict[str, Any]]:
-        from app.lookups import native_code_rows, worklist_rows
+        from app.lookups import native_code_rows, unknown_code_rows
 
         async with hub.store.read() as connection:
-            if unknown:
-                return await worklist_rows(connection, system)
-            return await native_code_rows(connection, system, table_name)
+            rows = unknown_code_rows if unknown else native_code_rows
+            return await rows(connection, system, table_name)
 
     rows = with_hub(config, read)
     if as_json:
@@ -44,9 +43,11 @@ def list_codes(
         say("none")
     elif unknown:
         table(
-            ("instance", "table", "code", "first seen", "last seen"),
-            [(r["instance"], r["table"], r["code"], clock(r["firstSeenAt"]), clock(r["lastSeenAt"])) for r in rows],
-        )
+            ("instance", "table", "code", "waiting", "for example", "first seen", "last seen"),
+            [(r["instance"], r["table"], r["code"], r["waiting"], r["exampleNativeId"], clock(r["firstSeenAt"]),
+              clock(r["lastSeenAt"]))
+             for r in rows],
+        )  # fmt: skip
     else:
         table(
             ("system", "table", "code", "label", "classes", "source"),
@@ -66,13 +67,13 @@ def set_code(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Say what one native code stands for. Records that waited for it are mapped again with the next pull."""
+    """Say what one native code stands for. Records that waited for it are mapped again by a worker, at once."""
     from app.cli.output import say
     from hub.vocabulary import NativeCode
 
     meant = NativeCode(system, table_name, code, label, tuple(classes or ()))
-    waiting = with_hub(config, lambda hub: _store(hub, [meant]))
-    say(f"{system} {table_name} {code} set{_then(waiting)}")
+    waiting = with_hub(config, lambda hub: _explain(hub, [meant]))
+    say(f"{system} {table_name} {code} set{waiting}")
 
 
 @app.command("import")
@@ -85,8 +86,8 @@ def import_codes(
     from hub.vocabulary import NativeCode
 
     codes = [NativeCode(*row) for row in _read_csv(file)]
-    waiting = with_hub(config, lambda hub: _store(hub, codes))
-    say(f"{len(codes)} codes set{_then(waiting)}")
+    waiting = with_hub(config, lambda hub: _explain(hub, codes))
+    say(f"{len(codes)} codes set{waiting}")
 
 
 def _read_csv(file: Path) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
@@ -108,33 +109,12 @@ def _read_csv(file: Path) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
         raise UserInputError(f"{file} is not UTF-8", hint="Save it as UTF-8, with or without BOM.") from exc
 
 
-def _then(instances: list[str]) -> str:
-    return f"; what waited is mapped again with the next pull of {', '.join(instances)}" if instances else ""
+async def _explain(hub: Hub, codes: list[NativeCode]) -> str:
+    """Keep the codes; returns what becomes of the records that waited for one of them."""
+    from hub import worklist
 
-
-async def _store(hub: Hub, codes: list[NativeCode]) -> list[str]:
-    """Keep the codes; returns the instances whose records waited for one of them."""
-    from hub import reference, worklist
-
-    for code in codes:
-        _check(hub.tables, code)
-    waiting: set[str] = set()
-    async with hub.store.write() as tx:
-        for code in codes:
-            await reference.set_code(tx, hub.desk, code)
-            waiting.update(await worklist.map_again(tx, code.system, code.table, code.code))
-    return sorted(waiting)
-
-
-def _check(tables: CountyTables, code: NativeCode) -> None:
-    from hub.errors import UserInputError
-
-    known = {(one.system, one.table) for one in tables.native_codes}
-    if (code.system, code.table) not in known:
-        there = sorted(f"{system} {table}" for system, table in known)
-        raise UserInputError(f"there is no table {code.table} of {code.system}", hint=f"There are: {', '.join(there)}.")
-    if not code.code:
-        raise UserInputError("a code is empty")
-    for one in code.classes:
-        if one not in tables.categories and one != "UNKNOWN":
-            raise UserInputError(f"{one} is no class of zz-dispute-17", hint="Four digits, e.g. 0101.")
+    done = await worklist.explain(hub.desk, hub.tables, codes)
+    if not done.records:
+        return ""
+    waited = "1 record that waited is" if done.records == 1 else f"{done.records} records that waited are"
+    return f"; {waited} mapped again by the next worker or pull of {', '.join(done.instances)}"

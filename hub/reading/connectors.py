@@ -93,6 +93,8 @@ class RunRow:
 class ReconciliationRow:
     """One comparison of the partner's own list with ours."""
 
+    id: str
+    instance: str
     started_at: datetime
     finished_at: datetime | None
     window_start: datetime | None

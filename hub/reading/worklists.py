@@ -1,4 +1,4 @@
-"""What waits for a person, as lists: quarantined items, by key and reason; never their content."""
+"""What waits for a person, as lists: quarantined items by key and reason, never their content, and unknown codes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.reading.filters import limited
 from hub.reading.listing import Listing
-from hub.reading.paging import KeyType, Ordering
-from hub.store.tables import inbox_items, quarantine
+from hub.reading.paging import KeyType, Ordering, bytewise
+from hub.store.tables import (
+    case_records,
+    connector_states,
+    inbox_items,
+    mapping_worklist,
+    native_codes,
+    quarantine,
+    record_unknown_codes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +93,68 @@ def _quarantine_rows() -> Select[Any]:
 
 def _quarantine_row(row: Row[Any]) -> QuarantineRow:
     return QuarantineRow(*(row._mapping[name] for name in QuarantineRow.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCodeRow:
+    """A native code that no table explains, and who waits for somebody to explain it."""
+
+    id: str
+    instance: str
+    #: the product; '' where the instance never ran
+    system: str
+    table_name: str
+    native_code: str
+    #: what an operator called it; records may still wait to be mapped again
+    label: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    waiting: int
+    example_record_id: str | None
+
+
+_BY_PLACE = Ordering(
+    "mappingWorklist",
+    (("instance", KeyType.TEXT), ("table_name", KeyType.TEXT), ("native_code", KeyType.TEXT), ("id", KeyType.TEXT)),
+)
+
+
+def mapping_worklist_listing(
+    *, instances: Sequence[str] | None = None, systems: Sequence[str] | None = None, tables: Sequence[str] | None = None
+) -> Listing[UnknownCodeRow]:
+    """Unknown codes by instance, table and code. Raises UserInputError."""
+    c, carried = mapping_worklist.c, record_unknown_codes.c
+    system = func.coalesce(connector_states.c.product, "")
+    who = (
+        select(record_unknown_codes)
+        .join(case_records, case_records.c.id == carried.record_id)
+        .where(carried.table_name == c.table_name, carried.native_code == c.native_code)
+        .where(case_records.c.instance == c.instance)
+    )
+    rows = (
+        select(
+            c.id, bytewise(c.instance).label("instance"), system.label("system"),
+            bytewise(c.table_name).label("table_name"), bytewise(c.native_code).label("native_code"),
+            native_codes.c.label.label("label"), c.first_seen_at, c.last_seen_at,
+            who.with_only_columns(func.count()).scalar_subquery().label("waiting"),
+            who.with_only_columns(func.min(carried.record_id)).scalar_subquery().label("example_record_id"),
+        )
+        .select_from(mapping_worklist)
+        .outerjoin(connector_states, connector_states.c.instance == c.instance)
+        .outerjoin(
+            native_codes,
+            (native_codes.c.system == connector_states.c.product)
+            & (native_codes.c.table_name == c.table_name)
+            & (native_codes.c.native_code == c.native_code),
+        )
+    )  # fmt: skip
+    for column, values, name in (
+        (c.instance, instances, "instances"), (system, systems, "systems"), (c.table_name, tables, "tables"),
+    ):  # fmt: skip
+        if values is not None:
+            rows = rows.where(column.in_(limited(values, name)))
+    return Listing(rows, _BY_PLACE, _unknown_code_row)
+
+
+def _unknown_code_row(row: Row[Any]) -> UnknownCodeRow:
+    return UnknownCodeRow(*(row._mapping[name] for name in UnknownCodeRow.__slots__))

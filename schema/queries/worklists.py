@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
-from hub.reading.worklists import QuarantineFilter, quarantine_listing
+from hub.reading import reconciliations
+from hub.reading.worklists import QuarantineFilter, mapping_worklist_listing, quarantine_listing
 from hub.vocabulary import QuarantineState
 from schema.connection import After, Before, Connection, First, Last, listed
 from schema.context import Info
 from schema.inputs import values_of
-from schema.types.worklist import QuarantinedItem, quarantined_item
+from schema.types.reconciliation import Reconciliation, reconciliation
+from schema.types.worklist import QuarantinedItem, UnmappedCode, quarantined_item, unmapped_code
 
 
 @strawberry.input(
@@ -41,3 +45,32 @@ class WorklistQueries:
     ) -> Connection[QuarantinedItem]:
         listing = quarantine_listing((filter or QuarantineFilterInput()).to_filter())
         return await listed(info.context.store, listing, quarantined_item, first, after, last, before)
+
+    @strawberry.field(description="Native codes that no table explains, by instance, table and code.")
+    async def mapping_worklist(
+        self,
+        info: Info,
+        instances: Annotated[
+            list[str] | None, strawberry.argument(description="Of one of these configured partners.")
+        ] = None,
+        tables: Annotated[list[str] | None, strawberry.argument(description="Of one of these tables.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[UnmappedCode]:
+        listing = mapping_worklist_listing(instances=instances, tables=tables)
+        return await listed(info.context.store, listing, unmapped_code, first, after, last, before)
+
+    @strawberry.field(description="Comparisons with the partners' own lists, the latest first.")
+    async def reconciliations(
+        self,
+        info: Info,
+        instance: Annotated[str | None, strawberry.argument(description="Of this configured partner only.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Reconciliation]:
+        listing = reconciliations.listing(instance)
+        return await listed(info.context.store, listing, reconciliation, first, after, last, before)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import strawberry
 
 from hub.desk import utc_now
-from hub.reading.connectors import ConnectorRow, IncidentRow, ReconciliationRow, RunRow
+from hub.reading.connectors import ConnectorRow, IncidentRow, RunRow
 from schema.context import Info
 from schema.scalars import Instant, instant
+from schema.types.reconciliation import Reconciliation, reconciliation
 
 
 @strawberry.type(description="One kind of trouble with a partner, counted.")
@@ -32,19 +33,6 @@ class SyncRun:
     incidents: int = strawberry.field(description="Troubles on the way.")
     error_kind: str | None = strawberry.field(description="Why it failed, as a constant.")
     error_hint: str | None = strawberry.field(description="What to do about it.")
-
-
-@strawberry.type(description="One comparison of the partner's own list with ours, key by key.")
-class Reconciliation:
-    started_at: Instant = strawberry.field(description="When it started.")
-    finished_at: Instant | None = strawberry.field(description="When it ended; null while running.")
-    window_start: Instant | None = strawberry.field(description="What it compared: from here.")
-    window_end: Instant | None = strawberry.field(description="What it compared: to here.")
-    expected: int = strawberry.field(description="Keys in the partner's list.")
-    held: int = strawberry.field(description="Of these, held by the hub.")
-    quarantined: int = strawberry.field(description="Of these, in quarantine.")
-    repaired: int = strawberry.field(description="Fetched again and put right.")
-    removed: int = strawberry.field(description="Found to be held by the partner no more.")
 
 
 @strawberry.type(description="Whether the partner is asked at all after failures, in every process of the hub.")
@@ -92,7 +80,7 @@ class Connector:
     @strawberry.field(description="Its latest comparison.")
     async def last_reconciliation(self, info: Info) -> Reconciliation | None:
         row = await info.context.loaders.last_reconciliations.load(self.instance)
-        return None if row is None else _reconciliation(row)
+        return None if row is None else reconciliation(row)
 
     @strawberry.field(description="Items waiting in quarantine.")
     async def quarantined(self, info: Info) -> int:
@@ -155,18 +143,4 @@ def _run(row: RunRow) -> SyncRun:
         incidents=row.incidents,
         error_kind=row.error_kind,
         error_hint=row.error_hint,
-    )
-
-
-def _reconciliation(row: ReconciliationRow) -> Reconciliation:
-    return Reconciliation(
-        started_at=Instant(row.started_at),
-        finished_at=instant(row.finished_at),
-        window_start=instant(row.window_start),
-        window_end=instant(row.window_end),
-        expected=row.expected,
-        held=row.held,
-        quarantined=row.quarantined,
-        repaired=row.repaired,
-        removed=row.removed,
     )

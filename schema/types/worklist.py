@@ -1,12 +1,21 @@
-"""What waits for a person: quarantined items."""
+"""What waits for a person: quarantined items, and native codes that nobody has explained."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import strawberry
 
-from hub.reading.worklists import QuarantineRow
+from hub import worklist
+from hub.reading.worklists import QuarantineRow, UnknownCodeRow
+from hub.vocabulary import NativeCode as Meaning
 from hub.vocabulary import QuarantineState
+from schema.context import Info
 from schema.scalars import Instant, instant
+from schema.types.reference import Category
+
+if TYPE_CHECKING:
+    from schema.types.record import CaseRecord
 
 
 @strawberry.type(
@@ -54,4 +63,60 @@ def quarantined_item(row: QuarantineRow) -> QuarantinedItem:
         decided_by=row.decided_by,
         decided_reason=row.decided_reason or None,
         version=row.version,
+    )
+
+
+@strawberry.type(
+    description="A partner's own code 本单位代码 that no table explains, and who waits for an explanation."
+)
+class UnmappedCode:
+    id: strawberry.ID = strawberry.field(description="Of this line of the worklist.")
+    instance: str = strawberry.field(description="The configured partner it came from.")
+    system: str = strawberry.field(description="That partner's product: mapCode takes it.")
+    table: str = strawberry.field(description="The table of that system it belongs to.")
+    code: str = strawberry.field(description="The code; numbers of persons inside it are masked.")
+    label: str | None = strawberry.field(description="What an operator called it meanwhile; null while nobody did.")
+    first_seen_at: Instant = strawberry.field(description="When it first came.")
+    last_seen_at: Instant = strawberry.field(description="When it last came.")
+    waiting: int = strawberry.field(description="Records whose newest version carries it.")
+    example_id: strawberry.Private[str | None]
+
+    @strawberry.field(description="Whether mapCode can explain it; any other table needs a release of the connector.")
+    def explainable(self, info: Info) -> bool:
+        return (self.system, self.table) in worklist.explainable(info.context.tables)
+
+    @strawberry.field(description="One of the records that wait.")
+    async def example(self, info: Info) -> Annotated[CaseRecord, strawberry.lazy("schema.types.record")] | None:
+        row = None if self.example_id is None else await info.context.loaders.records.load(self.example_id)
+        return None if row is None else info.context.make.record(row)
+
+
+@strawberry.type(description="A partner's own code 本单位代码 and what it stands for.")
+class NativeCode:
+    system: str = strawberry.field(description="The partner's product.")
+    table: str = strawberry.field(description="The table of that system.")
+    code: str = strawberry.field(description="The code.")
+    label: str | None = strawberry.field(description="What the partner calls it, where somebody said so.")
+    classes: list[Category] = strawberry.field(description="The classes of dispute it stands for; none: no dispute.")
+
+
+def native_code(meant: Meaning) -> NativeCode:
+    """The public code of a table's line."""
+    classes = [Category(code=code) for code in meant.classes]
+    return NativeCode(system=meant.system, table=meant.table, code=meant.code, label=meant.zh or None, classes=classes)
+
+
+def unmapped_code(row: UnknownCodeRow) -> UnmappedCode:
+    """The public line of the worklist."""
+    return UnmappedCode(
+        id=strawberry.ID(row.id),
+        instance=row.instance,
+        system=row.system,
+        table=row.table_name,
+        code=row.native_code,
+        label=row.label or None,
+        first_seen_at=Instant(row.first_seen_at),
+        last_seen_at=Instant(row.last_seen_at),
+        waiting=row.waiting,
+        example_id=row.example_record_id,
     )

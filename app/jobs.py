@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app import files
 from app.wiring import Hub
 from app.worker import Worker, worker_name
 from connectors.base import Window
@@ -67,6 +68,9 @@ async def run_job(hub: Hub, claim: Claim) -> None:
     if kind == APPLY:
         # what is kept already is applied whatever its partner does now
         await apply_waiting(hub, claim, instance)
+        if not (await breaker_of(hub.store, instance)).holds_back(hub.desk.clock()):
+            async with hub.wire(instance) as wire:
+                await files.fetch(hub, claim, instance, wire)
         return
     await _wait_for_breaker(hub, instance)
     if kind == PULL:
@@ -101,9 +105,13 @@ async def pull(
 ) -> RunReport:  # fmt: skip
     """One pull under the claim, from the kept cursor or ``since``. A partner's error stands in the report."""
     async with hub.wire(instance) as wire:
-        return await pull_instance(
+        run = await pull_instance(
             hub.fenced_desk(claim), hub.connector(instance), wire, since=since, progress=progress, budget=budget
         )
+        if run.error is None:
+            # at once: the addresses just delivered expire. Where the partner failed, its files wait with it
+            await files.fetch(hub, claim, instance, wire)
+        return run
 
 
 async def reconcile(
@@ -195,6 +203,23 @@ async def retry_quarantined(hub: Hub, item: str | None, instance: str | None) ->
         await run_now(hub, await take_lane(hub, f"{RETRY}:{name}", lane_of(name)), again)
         retried, still = retried + counts[0], still + counts[1]
     return {"retried": retried, "stillQuarantined": still}
+
+
+async def retry_files(hub: Hub, file: str | None, instance: str | None) -> dict[str, int]:
+    """Fetch files that were refused, failed or wait, now, each instance under its lane."""
+    totals = {"retried": 0, "stored": 0, "missed": 0}
+    async with hub.store.read() as connection:
+        names = await files.with_missing(connection, file)
+    for name in (name for name in names if instance in (None, name)):
+
+        async def again(claim: Claim, name: str = name) -> None:
+            report, retried = await files.retry(hub, claim, name, file)
+            totals["retried"] += retried
+            totals["stored"] += report.stored
+            totals["missed"] += report.missed.total()
+
+        await run_now(hub, await take_lane(hub, f"{RETRY}:{name}", lane_of(name)), again)
+    return totals
 
 
 async def run_worker(hub: Hub, stop: asyncio.Event, *, lanes: int | None = None, is_scheduling: bool = True) -> None:

@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.connector_metrics import ConnectorGauges
+from app.files_http import file_route
 from app.graphql_http import GraphQLOverHttp
 from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
@@ -76,6 +77,7 @@ def create_app(desk: Desk, tables: Callable[[], CountyTables], hooks: Hooks | No
         Route("/healthz", lambda _: JSONResponse({"status": "ok"})),
         Route("/readyz", ready),
         Route("/metrics", metrics),
+        file_route(desk),
     ]
     if hooks is not None:
         registry.register(hooks.metric)

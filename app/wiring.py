@@ -17,11 +17,12 @@ from hub import reference
 from hub.desk import Desk, utc_now
 from hub.errors import ConfigurationError, UserInputError
 from hub.reference import KnownAgency
-from hub.settings import Settings
+from hub.settings import InstanceSettings, Settings
 from hub.store import migrate
 from hub.store.engine import Store, open_store
 from hub.store_identity import open_keys
 from hub.vocabulary import AgencyKind, CountyTables, county_tables
+from sync_jobs.downloads import DownloadOptions, host_of
 from sync_jobs.folder import DirectoryWire, FolderOptions, open_folder_wire
 from sync_jobs.http import AiohttpWire, WireOptions, open_http_wire
 from sync_jobs.lease import FencedStore
@@ -68,12 +69,13 @@ class Hub:
                     f"instance {name} names no folder", hint=f"Set folder in [instances.{name}]: it holds in/ and out/."
                 )
             return open_folder_wire(FolderOptions(one.folder, timeout_s=one.request_timeout_s))
-        return open_http_wire(
-            WireOptions(
-                one.base_url, one.connect_timeout_s, one.request_timeout_s, one.max_answer_bytes,
-                one.max_requests_per_s, one.proxy, one.ca_file, one.client_cert_file, one.client_key_file,
-            )
-        )  # fmt: skip
+        return open_http_wire(_wire_options(one))
+
+    def download_options(self, name: str) -> DownloadOptions:
+        """Where the files that the instance's records name may come from, and how large and slow they may be."""
+        one = self.settings.instance(name)
+        hosts = host_of(one.base_url) if one.attachment_hosts is None else frozenset(one.attachment_hosts)
+        return DownloadOptions(hosts, one.attachment_max_bytes, one.attachment_timeout_s, _wire_options(one))
 
     def fenced_desk(self, claim: Claim) -> Desk:
         """The desk for the time of one claimed job: no write gets through once the job was taken over."""
@@ -109,6 +111,13 @@ class Hub:
             webhook_secrets=one.read_webhook_secrets(name), overlap_s=one.overlap_s,
             options={"agency_code": one.agency_code, **one.options},
         )  # fmt: skip
+
+
+def _wire_options(one: InstanceSettings) -> WireOptions:
+    return WireOptions(
+        one.base_url, one.connect_timeout_s, one.request_timeout_s, one.max_answer_bytes,
+        one.max_requests_per_s, one.proxy, one.ca_file, one.client_cert_file, one.client_key_file,
+    )  # fmt: skip
 
 
 def shipped_tables(settings: Settings) -> CountyTables:

@@ -163,6 +163,7 @@ _OPENINGS: Mapping[HandlingEventKind, str] = {
     HandlingEventKind.EXITED: "导入法定程序",
     HandlingEventKind.CONFLICTING_RESULTS: "各单位结果不一致，待人工核定",
     HandlingEventKind.ANOMALY: "环节顺序异常",
+    HandlingEventKind.ATTACHED: "取得附件",
     HandlingEventKind.CLOSED: "办结归档",
     HandlingEventKind.SOURCE_DELETED: "来源单位已删除该记录",
 }

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from hub.vocabulary import (
+    AttachmentKind,
     CaseRecordState,
     Channel,
     Classification,
@@ -199,6 +200,25 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachmentFacts:
+    """A file that a record names, by an address or with its content inline; the hub fetches and keeps it."""
+
+    name: str = ""
+    kind: AttachmentKind = AttachmentKind.OTHER
+    #: whole, as the wire has it; its query may expire and change at every read
+    url: str = field(default="", repr=False)
+    #: Base64 as the wire has it, a ``data:`` prefix included
+    inline: str = field(default="", repr=False)
+    #: what stays the same at every read where neither the address without its query nor the content does
+    ref: str = field(default="", repr=False)
+
+    @property
+    def identity(self) -> str:
+        """What tells this file from the others of its record, whatever its address is now. Never kept in plain."""
+        return self.ref or self.inline or self.url.partition("#")[0].partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownCode:
     """A native code that no table explains; it goes to the mapping worklist."""
 
@@ -252,6 +272,8 @@ class CaseFacts:
     names: tuple[RecordName, ...] = ()
     references: tuple[Reference, ...] = ()
     unknown_codes: tuple[UnknownCode, ...] = ()
+    #: files the record names, in its own order
+    attachments: tuple[AttachmentFacts, ...] = ()
     #: which of a composed record's items this is (police: each form); '' where a record is one item
     part: str = ""
     #: the connector's own order between versions of one ``updated_at`` (numbered after unnumbered, longer log later)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import attachments
 from hub import referrals as referral_rows
 from hub.desk import Desk
 from hub.history import StreamHead
@@ -161,6 +162,8 @@ class Family:
         await referral_rows.write(
             tx, self._desk, self._source, [(work.id, work.is_new, facts.hand_overs) for work, facts in changed]
         )
+        told = [(work.id, work.is_new, facts) for work, facts in changed]
+        await attachments.note(tx, self._desk, self._source.instance, told, self._now)
 
 
 async def update_record(tx: AsyncConnection, work: RecordWork) -> None:

@@ -76,6 +76,18 @@ def _unit_code(code: str) -> str:
     return code
 
 
+def _file_host(host: str) -> str:
+    parts = urlsplit(f"//{host}")
+    try:
+        is_plain = parts.netloc == host and bool(parts.hostname) and "@" not in host and (parts.port or 1) > 0
+    except ValueError:
+        is_plain = False
+    if not is_plain or "*" in host or not re.fullmatch(r"[!-~]+", host):
+        raise ValueError("a host looks like files.example or files.example:8443, without https:// and without *")
+    return host.lower()
+
+
+FileHost = Annotated[str, AfterValidator(_file_host)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 UnitCode = Annotated[str, AfterValidator(_unit_code)]
 
@@ -123,6 +135,13 @@ class InstanceSettings(BaseModel):
     max_reconcile_s: float = Field(3600, ge=1, le=86_400)
     #: 0: as fast as the partner answers
     max_requests_per_s: float = Field(0, ge=0)
+    #: where the files that records name may be fetched; None: from the host and port of ``base_url`` alone
+    attachment_hosts: tuple[FileHost, ...] | None = None
+    attachment_max_bytes: int = Field(20 << 20, ge=1024, le=512 << 20)
+    #: for one file, redirects included
+    attachment_timeout_s: float = Field(30, gt=0, le=3600)
+    #: no further file is begun in a run that has spent so long on files; the rest waits for the next
+    attachment_budget_s: float = Field(60, gt=0, le=3600)
     proxy: HttpAddress = ""
     ca_file: Path | None = None
     client_cert_file: Path | None = None

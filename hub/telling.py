@@ -369,7 +369,10 @@ def _entry_digest(key: DataKey, entry: Entry) -> str:
 
 
 def _family_digest(key: DataKey, facts: CaseFacts) -> str:
-    return key.digest(_dump([facts.parties, facts.names, facts.references, facts.hand_overs]))
+    # never the address or the content of a file: what changes at every read is no change
+    files = [(one.identity, one.name, one.kind) for one in facts.attachments]
+    told = [facts.parties, facts.names, facts.references, facts.hand_overs]
+    return key.digest(_dump([*told, files] if files else told))
 
 
 def _dump(value: Any) -> bytes:

@@ -381,6 +381,42 @@ class UserErrorCode(Term):
     RATE_LIMITED = ("RATE_LIMITED", "请求过于频繁", "Too many requests")
 
 
+class AttachmentKind(Term):
+    """What a file is to the matter (附件类型)."""
+
+    AGREEMENT = ("AGREEMENT", "协议书", "Agreement")
+    EVIDENCE = ("EVIDENCE", "证据", "Evidence")
+    PHOTO = ("PHOTO", "照片", "Photo")
+    LETTER = ("LETTER", "信件", "Letter")
+    OTHER = ("OTHER", "其他", "Other")
+
+
+class AttachmentState(Term):
+    """How far a file that a record names has come (附件状态)."""
+
+    PENDING = ("PENDING", "待取回", "Waits to be fetched")
+    STORED = ("STORED", "已保存", "Stored")
+    REFUSED = ("REFUSED", "拒收", "Refused")
+    FAILED = ("FAILED", "取回失败", "Could not be fetched")
+
+
+class AttachmentReason(Term):
+    """Why a file is not stored, or not yet (附件原因)."""
+
+    HOST_NOT_ALLOWED = ("HOST_NOT_ALLOWED", "地址不在许可范围", "The address is on a host that is not allowed")
+    BAD_ADDRESS = ("BAD_ADDRESS", "地址无效", "The address is none that may be asked")
+    TYPE_NOT_ALLOWED = ("TYPE_NOT_ALLOWED", "文件类型不许可", "The type of the content is not allowed")
+    TOO_LARGE = ("TOO_LARGE", "文件过大", "Larger than allowed")
+    EMPTY = ("EMPTY", "空文件", "Empty")
+    BAD_BASE64 = ("BAD_BASE64", "编码有误", "Its Base64 cannot be read")
+    NOT_FOUND = ("NOT_FOUND", "来源无此文件", "Not at the address, not even at a fresh one")
+    NO_ADDRESS = ("NO_ADDRESS", "来源未给地址", "The record as it can be read gives no address for it")
+    TIMED_OUT = ("TIMED_OUT", "超时", "Not whole in time")
+    UNREACHABLE = ("UNREACHABLE", "无法连接", "The host cannot be reached")
+    CUT_OFF = ("CUT_OFF", "传输中断", "The answer broke off")
+    SERVER_ERROR = ("SERVER_ERROR", "来源服务器出错", "The host failed or answered what is no file")
+
+
 #: the enumerations that GraphQL's ``vocabularies`` lists, by their public name
 ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
     {
@@ -390,6 +426,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
             UserErrorCode,
+            AttachmentKind, AttachmentState, AttachmentReason,
         )
     }
 )  # fmt: skip

@@ -40,7 +40,9 @@ _PAGED = frozenset(
         "reconciliations", "differences",
     }
 )  # fmt: skip
-_LISTS: Mapping[str, int] = {"records": 4, "parties": 4, "referrals": 4, "incidents": 4, "connectors": 8}
+_LISTS: Mapping[str, int] = {
+    "records": 4, "parties": 4, "referrals": 4, "attachments": 4, "incidents": 4, "connectors": 8,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

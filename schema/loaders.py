@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.dataloader import DataLoader
 
-from hub.reading import connectors, disputes, events, parties, reconciliations, records, reference, referrals
+from hub.reading import (
+    attachments,
+    connectors,
+    disputes,
+    events,
+    parties,
+    reconciliations,
+    records,
+    reference,
+    referrals,
+)
 from hub.reading.events import EventRow, Stream
 from hub.reading.paging import Page, Window
 from hub.reading.reconciliations import DifferenceRow
@@ -60,6 +70,7 @@ class Loaders:
         self.events = self._one(events.by_ids)
         self.parties = self._one(parties.by_ids)
         self.referrals = self._one(referrals.by_ids)
+        self.attachments = self._one(attachments.by_ids)
         self.regions = self._one(reference.regions_by_code)
         self.agencies = self._one(reference.agencies_by_code)
 
@@ -68,6 +79,8 @@ class Loaders:
         self.dispute_referrals = self._many(referrals.of_disputes)
         self.record_parties = self._many(parties.of_records)
         self.record_referrals = self._many(referrals.of_records)
+        self.record_attachments = self._many(attachments.of_records)
+        self.dispute_attachments = self._many(attachments.of_disputes)
         self.event_referrals = self._one(referrals.of_events)
 
         self.histories: DataLoader[History, Page[EventRow]] = DataLoader(self._histories)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from schema.context import Info
+from schema.types.attachment import attachment
 from schema.types.dispute import dispute
 from schema.types.event import handling_event
 from schema.types.node import Node
@@ -49,10 +50,16 @@ async def _party(info: Info, id: str) -> Node | None:
     return None if row is None else party(row)
 
 
+async def _attachment(info: Info, id: str) -> Node | None:
+    row = await info.context.loaders.attachments.load(id)
+    return None if row is None else attachment(row)
+
+
 _BY_PREFIX: dict[str, Callable[[Info, str], Awaitable[Node | None]]] = {
     "dsp": _dispute,
     "rec": _record,
     "evt": _event,
     "ref": _referral,
     "pty": _party,
+    "att": _attachment,
 }

@@ -146,7 +146,7 @@ async def open_http_wire(options: WireOptions) -> AsyncIterator[AiohttpWire]:
     timeout = aiohttp.ClientTimeout(
         total=options.request_timeout_s, connect=None, sock_connect=options.connect_timeout_s
     )
-    connector = aiohttp.TCPConnector(limit=4, ssl=_tls(options))
+    connector = aiohttp.TCPConnector(limit=4, ssl=tls_of(options))
     async with aiohttp.ClientSession(
         connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
         headers={"User-Agent": "dispute-hub", "Accept-Encoding": "gzip"}, auto_decompress=False,
@@ -154,7 +154,8 @@ async def open_http_wire(options: WireOptions) -> AsyncIterator[AiohttpWire]:
         yield AiohttpWire(session, options)
 
 
-def _tls(options: WireOptions) -> ssl.SSLContext | bool:
+def tls_of(options: WireOptions) -> ssl.SSLContext | bool:
+    """The certificates to show and to trust; True is the system's trust. Raises ConfigurationError."""
     if not (options.ca_file or options.client_cert_file):
         return True
     try:

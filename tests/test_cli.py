@@ -38,7 +38,8 @@ COMMANDS = (
     ("doctor",), ("connectors",), ("connectors", "list"), ("connectors", "check"), ("connectors", "pause"),
     ("connectors", "resume"), ("quarantine",), ("quarantine", "list"), ("quarantine", "show"),
     ("quarantine", "retry"), ("quarantine", "discard"), ("codes",), ("codes", "list"), ("codes", "set"),
-    ("codes", "import"), ("schema",), ("schema", "export"), ("sandbox",), ("sandbox", "court"),
+    ("codes", "import"), ("files",), ("files", "list"), ("files", "show"), ("files", "retry"), ("schema",),
+    ("schema", "export"), ("sandbox",), ("sandbox", "court"),
 )  # fmt: skip
 
 

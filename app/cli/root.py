@@ -14,6 +14,7 @@ from app.cli import (
     demo,
     doctor,
     figures,
+    files,
     links,
     quarantine,
     reconcile,
@@ -75,6 +76,7 @@ app.command()(figures.figures)
 app.command()(doctor.doctor)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(files.app, name="files")
 app.add_typer(links.app, name="links")
 app.add_typer(codes.app, name="codes")
 app.add_typer(schema.app, name="schema")

@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.base import InstanceConfig
 from connectors.hotline import codes
+from connectors.hotline.attachments import read_attachments
 from connectors.hotline.parties import read_parties
 from connectors.hotline.rows import day, stamp, stamp_text, state_of, text
 from hub.errors import BadPayloadError
@@ -112,6 +113,7 @@ def order_facts(row: Mapping[str, Any], item: Item, config: InstanceConfig) -> O
         names=tuple(_names(row, code)),
         references=tuple(_references(row, code)),
         unknown_codes=tuple(dict.fromkeys(_unknown_codes(row, order, config))),
+        attachments=read_attachments(row.get("attachments")),
         part=ORDER,
         tie_break=(standing.rank if standing else 0,),
         order=order,

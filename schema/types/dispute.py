@@ -12,6 +12,7 @@ from hub.vocabulary import Channel, Classification, DisputeState, Outcome, Proce
 from schema.connection import After, Before, Connection, First, Last
 from schema.context import Info
 from schema.scalars import Instant, Money, instant
+from schema.types.attachment import Attachment, attachment
 from schema.types.event import HandlingEvent, Kinds, history_of
 from schema.types.node import Node
 from schema.types.party import Party, party
@@ -82,6 +83,10 @@ class Dispute(Node):
     async def referrals(self, info: Info) -> list[Annotated[Referral, strawberry.lazy("schema.types.referral")]]:
         rows = await info.context.loaders.dispute_referrals.load(self.row.id)
         return [info.context.make.referral(row) for row in rows]
+
+    @strawberry.field(description="The files that its records name, the earliest received record's first.")
+    async def attachments(self, info: Info) -> list[Attachment]:
+        return [attachment(row) for row in await info.context.loaders.dispute_attachments.load(self.row.id)]
 
 
 def dispute(row: DisputeRow) -> Dispute:

@@ -12,6 +12,7 @@ from hub.vocabulary import CaseRecordState, Classification
 from schema.connection import After, Before, Connection, First, Last
 from schema.context import Info
 from schema.scalars import Instant, Json, Money, instant
+from schema.types.attachment import Attachment, attachment
 from schema.types.event import HandlingEvent, Kinds, history_of
 from schema.types.node import Node
 from schema.types.party import Party, party
@@ -75,6 +76,10 @@ class CaseRecord(Node):
     async def referrals(self, info: Info) -> list[Annotated[Referral, strawberry.lazy("schema.types.referral")]]:
         rows = await info.context.loaders.record_referrals.load(self.row.id)
         return [info.context.make.referral(row) for row in rows]
+
+    @strawberry.field(description="The files it names, in its own order; those it named once too.")
+    async def attachments(self, info: Info) -> list[Attachment]:
+        return [attachment(row) for row in await info.context.loaders.record_attachments.load(self.row.id)]
 
     @strawberry.field(description="The dispute it belongs to; null for what is none, e.g. an inquiry.")
     async def dispute(self, info: Info) -> Annotated[Dispute, strawberry.lazy("schema.types.dispute")] | None:

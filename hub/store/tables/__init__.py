@@ -1,5 +1,6 @@
 """All tables, so that one import fills the metadata; each noun has its file."""
 
+from hub.store.tables.attachments import attachment_contents, attachments
 from hub.store.tables.base import metadata
 from hub.store.tables.disputes import code_counters, disputes
 from hub.store.tables.events import event_words, handling_events, public_log, unsequenced
@@ -27,6 +28,8 @@ APPEND_ONLY = (handling_events, link_decisions, public_log)
 __all__ = [
     "APPEND_ONLY",
     "agencies",
+    "attachment_contents",
+    "attachments",
     "breakers",
     "case_records",
     "code_counters",

@@ -1,0 +1,42 @@
+"""``GET /files/{id}``: a stored file as what it is, to be saved and never to be shown inside a page of ours."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from hub.desk import Desk
+from hub.reading import attachments
+
+#: whatever a browser makes of it, it may run nothing, load nothing and be framed by nobody
+_HEADERS = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def file_route(desk: Desk) -> Route:
+    """The route. 404 for what is unknown, not stored, or erased; they are not told apart."""
+
+    async def answer(request: Request) -> Response:
+        async with desk.store.read() as connection:
+            found = await attachments.sealed_of(connection, request.path_params["id"])
+        if found is None:
+            return PlainTextResponse("no such file\n", 404)
+        body = await asyncio.to_thread(found.open, desk.keys)
+        headers = {**_HEADERS, "Content-Disposition": _disposition(found.name)}
+        response = Response(body, headers=headers)
+        # as it is: Starlette would add a character set of its own to text
+        response.headers["Content-Type"] = found.media_type
+        return response
+
+    return Route("/files/{id}", answer, methods=["GET"])
+
+
+def _disposition(name: str) -> str:
+    return f"attachment; filename*=UTF-8''{quote(name or 'file', safe='')}"

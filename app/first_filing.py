@@ -52,12 +52,15 @@ async def watch_first_filing(
 
 
 async def _first_filing(connection: AsyncConnection, since: datetime) -> tuple[str, int] | None:
-    """The first dispute filed after ``since`` that nothing else came of yet, and how long its history is."""
+    """The first dispute filed at court after ``since`` that nothing else came of yet, and how long its history is.
+
+    Only a filing is sure to go on: many a call, letter or order never tells more than its beginning.
+    """
     query = (
         select(disputes.c.code)
         .join(case_records, case_records.c.dispute_id == disputes.c.id)
         .where(disputes.c.is_live, disputes.c.state == "REGISTERED", disputes.c.registered_at >= _LIVE_FROM)
-        .where(disputes.c.record_count == 1, case_records.c.first_seen_at > since)
+        .where(disputes.c.record_count == 1, case_records.c.first_seen_at > since, case_records.c.system == "court")
         .order_by(disputes.c.code)
         .limit(1)
     )

@@ -11,6 +11,7 @@ import stamina
 from hypothesis import settings
 
 from . import postgres_server
+from .cli_kit import run as run
 from .databases import Database, PostgresDatabases, SqliteDatabases
 from .quick_folder import quick_folder
 

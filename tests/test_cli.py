@@ -4,81 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import os
 import re
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-import structlog
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
-from app.cli.errors import guarded
-from app.cli.root import run as run_app
-from hub.settings import Settings, load_settings, unknown_variables
+from hub.settings import load_settings
 from hub.store.engine import open_store
 from hub.store.tables import reconciliations
 
+from .cli_kit import ROOT, Run
 from .databases import Database
 from .hub_kit import deliver, open_desk, row
 
-ROOT = Path(__file__).parent.parent
 COMMANDS = (
     (), ("demo",), ("serve",), ("worker",), ("migrate",), ("sync",), ("reconcile",), ("trace",), ("figures",),
     ("doctor",), ("connectors",), ("connectors", "list"), ("connectors", "check"), ("connectors", "pause"),
     ("connectors", "resume"), ("quarantine",), ("quarantine", "list"), ("quarantine", "show"),
     ("quarantine", "retry"), ("quarantine", "discard"), ("codes",), ("codes", "list"), ("codes", "set"),
     ("codes", "import"), ("files",), ("files", "list"), ("files", "show"), ("files", "retry"), ("schema",),
-    ("schema", "export"), ("sandbox",), ("sandbox", "court"),
+    ("schema", "export"), ("sandbox",), ("sandbox", "court"), ("sandbox", "police"), ("sandbox", "petition"),
+    ("sandbox", "hotline"), ("sandbox", "county"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.out, self.err
-        return json.loads(self.out)
-
-
-Run = Callable[..., Ended]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
-    """Run the command line in this process, in an empty folder, without this machine's settings."""
-    for name in unknown_variables({f"HUB_{key.upper()}": "" for key in Settings.model_fields}):
-        monkeypatch.delenv(name, raising=False)
-    # set once by us, so that whatever a command sets is taken back
-    monkeypatch.setenv("HUB_CONFIG", "")
-    monkeypatch.delenv("HUB_DEBUG", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*args: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["dispute-hub", *args])
-        capsys.readouterr()
-        code = guarded(run_app)
-        out, err = capsys.readouterr()
-        return Ended(code, out, err)
-
-    handlers = logging.getLogger().handlers[:]
-    yield invoke
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +61,6 @@ def config(tmp_path: Path, court: dict[str, str]) -> Path:
         encoding="utf-8",
     )
     return file
-
-
-def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
 
 
 # --- help and errors
@@ -498,129 +448,3 @@ def _start(*command: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "app.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         cwd=ROOT,
     )  # fmt: skip
-
-
-# --- the demonstration
-
-
-def _demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", "demo", "--once", "--json", "--scale", "0.02", "--data", str(folder),
-         *options],
-        capture_output=True, text=True, cwd=ROOT, env=_clean_environment(), timeout=120,
-    )  # fmt: skip
-
-
-def test_the_demo_runs_twice_and_the_second_time_brings_nothing_new(tmp_path: Path) -> None:
-    first, second = (json.loads(_demo(tmp_path / "demo").stdout) for _ in range(2))
-    assert set(first) == {"instances", "disputes", "disputesByAgencies", "figures"}
-    for summary in (first, second):
-        court = summary["instances"]["court"]
-        assert court["held"] + court["quarantined"] == court["expected"] > 50
-        assert sum(summary["disputesByAgencies"].values()) == summary["disputes"]
-    assert first["instances"]["court"]["new"] > 0
-    assert second["instances"]["court"]["new"] == 0
-    assert second["figures"] == first["figures"]
-    with closing(sqlite3.connect(tmp_path / "demo" / "hub" / "hub.db")) as store:
-        store.execute("ALTER TABLE connector_states DROP COLUMN next_run_at")
-    older = _demo(tmp_path / "demo")
-    assert older.returncode == 2
-    assert "was made by another version" in older.stderr
-    assert "--data" in older.stderr
-    other = _demo(tmp_path / "demo", "--seed", "8")
-    assert other.returncode == 2
-    assert "--seed 7 --scale 0.02" in other.stderr
-    assert other.stdout == ""
-
-
-def test_a_live_demo_hands_out_a_dispute_whose_history_grows(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "demo", "--scale", "0.02", "--speed", "1440", "--port", "0",
-         "--data", str(tmp_path / "demo")],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=_clean_environment(),
-    )  # fmt: skip
-    assert process.stdout is not None
-    address, query = "", ""
-    for line in process.stdout:
-        address = line.split()[-1] if "query page" in line else address
-        if "was just filed" in line:
-            break
-    code = line.split()[0]
-    for line in process.stdout:
-        query += line
-        if line == "}\n":
-            break
-    assert f'dispute(code: "{code}")' in query
-
-    def events() -> int:
-        body = json.dumps({"query": query}).encode()
-        with urlopen(Request(address, data=body, headers={"Content-Type": "application/json"})) as answer:
-            return int(json.loads(answer.read())["data"]["dispute"]["history"]["totalCount"])
-
-    before = events()
-    assert before > 0
-    for line in process.stdout:
-        if f"The history of {code} has grown" in line:
-            break
-    assert events() > before
-    # it lives on
-    time.sleep(2)
-    assert process.poll() is None
-    process.terminate()
-    assert process.wait(15) == 0
-    process.stdout.close()
-
-
-def test_a_changed_sandbox_names_the_options_that_decide(run: Run, tmp_path: Path) -> None:
-    command = ("sandbox", "court", "--scale", "0.02", "--data", str(tmp_path / "court"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", *command, "--json", "--stop-with-stdin"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, cwd=ROOT,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    control = json.loads(process.stdout.readline())["controlUrl"]
-    with urlopen(Request(control, data=b'{"do": "advance", "seconds": 60}', method="POST")) as answer:
-        answer.read()
-    process.stdin.close()
-    assert process.wait(10) == 0
-    process.stdout.close()
-    ended = run(*command)
-    assert ended.code == 2
-    assert "--keep" in ended.err
-    assert "--fresh" in ended.err
-
-
-def test_a_killed_demo_leaves_nobody_behind(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "demo", "--scale", "0.02", "--port", "0", "--data", str(folder)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=_clean_environment(),
-    )  # fmt: skip
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "query page" in line:
-            break
-    busy = _demo(folder)
-    assert busy.returncode == 2
-    assert "is running" in busy.stderr
-    children = _children(process.pid)
-    assert children
-    process.kill()
-    process.wait()
-    process.stdout.close()
-    deadline = time.monotonic() + 10
-    while any(_is_alive(child) for child in children) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(_is_alive(child) for child in children)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from hub.store.engine import open_store
 
 from . import quick_folder
 from .databases import Database
@@ -23,6 +27,27 @@ async def test_nothing_stays_from_one_test_to_the_next(database: Database, run: 
 
 async def test_an_empty_database_has_no_table(empty_database: Database) -> None:
     assert await tables_of(empty_database) == []
+
+
+async def test_writers_of_one_process_stand_in_line(database: Database) -> None:
+    store = open_store(database.url)
+    order: list[str] = []
+
+    async def write(who: str, times: int) -> None:
+        for _ in range(times):
+            async with store.write() as tx:
+                await tx.execute(text("SELECT 1"))
+                order.append(who)
+                # a transaction that works while it holds the database, as applying a batch does
+                time.sleep(0.01)
+
+    try:
+        await asyncio.gather(write("greedy", 20), write("modest", 5))
+    finally:
+        await store.close()
+    if database.kind == "sqlite":
+        assert order[:10] == ["greedy", "modest"] * 5
+    assert order.count("modest") == 5
 
 
 async def tables_of(database: Database) -> list[str]:

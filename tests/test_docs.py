@@ -24,12 +24,16 @@ from typer.testing import CliRunner
 
 from app import hooks
 from app.cli.root import app
-from app.demo import FIGURES
+from app.county import PARTNERS
+from app.demo_summary import FIGURES
 from app.web import create_app
 from connectors import police, registry
 from connectors.police import ack, arrival
 from connectors.police import rows as lines
 from connectors.sandbox.faults import MODES
+from connectors.sandbox.hotline_hooks import HOOK_MODES
+from connectors.sandbox.petition_faults import OFFICE_MODES
+from connectors.sandbox.police_faults import POLICE_MODES
 from hub.figures import DEFINITIONS, percent
 from hub.model import CaseFacts, Item
 from hub.settings import InstanceSettings, Settings, load_settings
@@ -73,7 +77,11 @@ def marked(page: Path, mark: str) -> str:
 
 def section(page: Path, heading: str) -> str:
     """What stands below that heading, up to the next one of any level."""
-    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", read(page), re.DOTALL | re.MULTILINE)
+    return section_of(read(page), heading)
+
+
+def section_of(content: str, heading: str) -> str:
+    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", content, re.DOTALL | re.MULTILINE)
     assert found, heading
     return found[1]
 
@@ -183,7 +191,10 @@ def test_the_demonstrations_output_agrees_with_itself() -> None:
     shown = json.loads(output.partition("\n")[2])
     for one in shown["instances"].values():
         assert one["held"] + one["quarantined"] == one["expected"]
-    assert set(shown["figures"]) == set(FIGURES)
+    assert list(shown["instances"]) == list(PARTNERS)
+    assert sum(shown["disputesByAgencies"].values()) == shown["disputes"]
+    assert list(shown["linking"]) == ["precision", "recall"]
+    assert list(shown["figures"]) == list(FIGURES)
     for one in shown["figures"].values():
         assert one["value"] == percent(one["numerator"], one["denominator"], places=1)
 
@@ -276,6 +287,12 @@ def test_every_reason_of_quarantine_is_explained() -> None:
 def test_every_mode_of_misbehaving_is_explained() -> None:
     listed = {mode for cells in rows(section(INTEGRATOR, "Its control address")) for mode in quoted(cells[0])}
     assert set(MODES) <= listed
+    for heading, modes in (
+        ("The simulated police", POLICE_MODES),
+        ("The simulated petition office", OFFICE_MODES),
+        ("The simulated hotline", {**MODES, **HOOK_MODES}),
+    ):
+        assert set(modes) <= set(quoted(section_of(without_blocks(INTEGRATOR), heading))), heading
 
 
 # --- words ------------------------------------------------------------------------------------------------------

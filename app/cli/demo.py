@@ -1,4 +1,4 @@
-"""``dispute-hub demo``: everything at once, on this machine, with a simulated court."""
+"""``dispute-hub demo``: everything at once, on this machine, with a simulated county."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from app.demo import DemoOptions, Summary
-    from app.sandboxes import SandboxProcess
+    from app.county import Partners
+    from app.demo import DemoOptions
+    from app.demo_life import Voices
+    from app.demo_summary import Summary
     from app.wiring import Hub
 
 
@@ -30,104 +32,96 @@ def demo(
     ] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Set up a hub beside a simulated court, pull seven months of records, show what they come to.
+    """Set up a hub beside a simulated court, police, petition office and hotline, pull seven months of records from
+    all four, show what they come to.
 
-    Without --once it then serves GraphQL at the printed address, and the court lives on into August.
+    Without --once it then serves GraphQL at the printed address, and the county lives on into August. Exit code 1
+    when a partner could not be read whole; the others are shown all the same.
     """
     import asyncio
 
+    from app.cli.sandbox_options import size_of
     from app.demo import DemoOptions
     from app.logging import configure_logging
 
+    size_of(scale)
     # the summary speaks; only what goes wrong is logged
     configure_logging("WARNING")
     options = DemoOptions(data, seed, scale, port)
-    asyncio.run(_run(options, once, speed, as_json))
+    if not asyncio.run(_run(options, once, speed, as_json)):
+        raise typer.Exit(1)
 
 
-async def _run(options: DemoOptions, once: bool, speed: float, as_json: bool) -> None:
+async def _run(options: DemoOptions, once: bool, speed: float, as_json: bool) -> bool:
+    """False when a partner could not be read whole."""
     import asyncio
+    from contextlib import ExitStack
 
     from app.cli import reconcile, sync
-    from app.cli.output import emit_json, note, say
-    from app.demo import live_on, run_demo
+    from app.cli.output import bars, note, progress
+    from app.county import PARTNERS
+    from app.demo import DemoSteps, run_demo
+    from app.demo_life import live_on
     from app.worker import stop_on_signals
 
-    async def show(hub: Hub, court: SandboxProcess, summary: Summary) -> None:
-        if as_json:
-            emit_json(summary.as_json())
-        else:
-            _print(summary)
-        if not once:
-            # with --json stdout holds the summary alone
-            tell = note if as_json else say
-            await live_on(
-                hub, court, stop, speed=speed,
-                on_ready=note if as_json else lambda address: _invite(address, speed, options),
-                on_filing=lambda code: tell(_filed(code)),
-                on_growth=lambda code: tell(f"The history of {code} has grown: run its query again."),
-            )  # fmt: skip
+    async def work(stop: asyncio.Event) -> bool:
+        with ExitStack() as display:
+            display.enter_context(bars())
+            advance = display.enter_context(progress("setting up the simulated county"))
+            advance(0, total=len(PARTNERS))
+            is_whole = True
+
+            async def show(hub: Hub, partners: Partners, summary: Summary) -> None:
+                nonlocal is_whole
+                is_whole = not summary.errors
+                display.close()
+                await _show(hub, summary, as_json)
+                if not once:
+                    await live_on(hub, partners, stop, speed=speed, voices=_voices(options, speed, as_json))
+
+            await run_demo(options, DemoSteps(sync.pull_one, reconcile.compare, show, lambda _: advance(1)))
+            return is_whole
 
     async with stop_on_signals() as stop:
         if not as_json:
-            note(f"A simulated court is set up in {options.folder}, and a hub beside it.")
-        running = asyncio.ensure_future(run_demo(options, sync.pull_one, reconcile.compare, show))
-        stopping = asyncio.ensure_future(stop.wait())
+            note(f"A simulated county is set up in {options.folder}, and a hub beside it.")
+        running, stopping = asyncio.ensure_future(work(stop)), asyncio.ensure_future(stop.wait())
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if once and not running.done():
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             raise KeyboardInterrupt
         try:
-            await running
+            return await running
         finally:
             stopping.cancel()
 
 
-def _print(summary: Summary) -> None:
-    from app.cli.output import count, say, table
-    from app.demo import PERIOD
-    from app.summary import one_decimal
+async def _show(hub: Hub, summary: Summary, as_json: bool) -> None:
+    from app.cli.demo_words import show_dispute, show_errors, show_summary
+    from app.cli.output import emit_json
+    from app.shared_dispute import ask
 
-    table(
-        ("partner", "pulled", "new", "held", "quarantined", "expected", "incidents"),
-        [
-            (name, one["pulled"], one["new"], one["held"], one["quarantined"], one["expected"],
-             ", ".join(f"{kind} {times}×" for kind, times in summary.incidents[name].items()) or "none")
-            for name, one in summary.instances.items()
-        ],
-    )  # fmt: skip
-    for name, one in summary.instances.items():
-        known = count(one["held"] + one["quarantined"])
-        say(f"{name}: {known} of {count(one['expected'])} on the partner's own list\n")
-    by_agencies = ", ".join(f"{count(n)} known to {k}" for k, n in summary.disputes_by_agencies.items())
-    say(f"{count(summary.disputes)} disputes; by agencies: {by_agencies}\n")
-    table(
-        ("figure", "", "numerator", "denominator", "percent"),
-        [(v.id, v.label, v.numerator, v.denominator, one_decimal(v) or "-") for v in summary.figures],
-        title=f"{PERIOD[0]} to {PERIOD[1]} (exclusive)",
-    )
+    show_errors(summary)
+    if as_json:
+        emit_json(summary.as_json())
+        return
+    show_summary(summary)
+    if summary.shared is not None:
+        show_dispute(summary.shared, await ask(hub, summary.shared))
 
 
-def _invite(address: str, speed: float, options: DemoOptions) -> None:
+def _voices(options: DemoOptions, speed: float, as_json: bool) -> Voices:
+    from app.cli.demo_words import filed, invite
     from app.cli.output import note, say
-    from app.demo import settings_file
-    from schema.examples import EXAMPLES
+    from app.county import settings_file
+    from app.demo_life import Voices
 
-    say(f"\nGraphQL and its query page: {address}/graphql")
-    say(f"The newest dispute with its whole history, whichever that is by then:\n\n{EXAMPLES[0].query}")
-    if speed:
-        say(
-            f"The court lives on in August 2024, {speed:g} simulated minutes a second. Its first new filing is awaited."
-        )
-    say(f"Or look from another terminal: dispute-hub --config {settings_file(options.folder)} connectors list")
-    note("Ctrl-C ends it; running it again goes on.")
-
-
-def _filed(code: str) -> str:
-    from app.first_filing import GROWING
-
-    return (
-        f"\n{code} was just filed. Run this now and again in a minute, and watch its history grow:\n\n"
-        f"{GROWING % code}\n"
+    # with --json stdout holds the summary alone
+    tell = note if as_json else say
+    return Voices(
+        on_ready=note if as_json else lambda address: invite(address, speed, settings_file(options.folder)),
+        on_filing=lambda code: tell(filed(code)),
+        on_growth=lambda code: tell(f"The history of {code} has grown: run its query again."),
+        on_silence=lambda partner: note(f"the simulated {partner} does not answer; the others go on"),
     )

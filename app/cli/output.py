@@ -6,14 +6,20 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.model import SHANGHAI
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 #: what a long task calls: how much more is done, and of how much, where that is known
 Advance = Callable[..., None]
+#: the display that several bars share
+_shared: ContextVar[Progress | None] = ContextVar("shared bars", default=None)
 
 
 def emit_json(value: Any) -> None:
@@ -103,16 +109,35 @@ def progress(label: str) -> Iterator[Advance]:
     if not sys.stderr.isatty():
         yield lambda *_args, **_kwargs: None
         return
+    with bars() as shown:
+        task = shown.add_task(label, total=None)
+
+        def advance(done: int = 1, total: int | None = None) -> None:
+            if total is not None:
+                shown.update(task, total=total)
+            shown.advance(task, done)
+
+        try:
+            yield advance
+        finally:
+            shown.remove_task(task)
+
+
+@contextmanager
+def bars() -> Iterator[Progress]:
+    """One display for every ``progress`` inside the block: tasks side by side would draw over each other."""
+    held = _shared.get()
+    if held is not None:
+        yield held
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-
-        def advance(done: int = 1, total: int | None = None) -> None:
-            if total is not None:
-                bar.update(task, total=total)
-            bar.advance(task, done)
-
-        yield advance
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        token = _shared.set(shown)
+        try:
+            yield shown
+        finally:
+            _shared.reset(token)

@@ -6,9 +6,10 @@ SQLite runs WAL with ``synchronous=FULL``, ``secure_delete`` and recursive trigg
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 import orjson
@@ -77,10 +78,13 @@ def _begin_sqlite(connection: Connection) -> None:
 class Store:
     """The open database. ``read`` never blocks a writer; ``write`` is one transaction, committed at its end."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, writing: asyncio.Lock | None = None) -> None:
         self.engine = engine
         #: ``sqlite`` or ``postgresql``
         self.kind = engine.dialect.name
+        #: held while this process writes to SQLite, whose own waiters ask again and again: whoever asks at the right
+        #: moment goes first, and a busy lane kept another one waiting until it failed. Here they stand in line
+        self.writing = writing or asyncio.Lock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -92,10 +96,13 @@ class Store:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed when the block ends well, rolled back otherwise."""
-        async with self.engine.connect() as connection:
+        async with self._in_line(), self.engine.connect() as connection:
             connection = await connection.execution_options(hub_write=True)
             async with connection.begin():
                 yield connection
+
+    def _in_line(self) -> AbstractAsyncContextManager[None]:
+        return self.writing if self.kind == "sqlite" else nullcontext()
 
     async def close(self) -> None:
         """Give all connections back."""

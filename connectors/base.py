@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from hub.commands import Command, Receipt
+from hub.errors import RejectedError
 from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
-from hub.vocabulary import AgencyKind, CountyTables
+from hub.vocabulary import AgencyKind, CommandKind, CountyTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,10 @@ class Connector(Protocol):
     wire_kind: ClassVar[WireKind]
     #: whether single records can be asked for again; where not, a lost one is reported and waits for the partner
     can_fetch: ClassVar[bool]
+    #: what the wire can carry; everything else is refused as UNSUPPORTED before anything is sent
+    commands: ClassVar[frozenset[CommandKind]]
+    #: the wire carries our key, or something made of it: sending a push again is harmless
+    has_keys: ClassVar[bool]
     mapping_version: int
     config: InstanceConfig
 
@@ -188,6 +194,22 @@ class Connector(Protocol):
         """The stretches that ``digest`` tells of whole: only inside them can something be said to be gone."""
         ...
 
+    async def push(self, wire: AnyWire, key: str, command: Command) -> Receipt:
+        """Send a command. ``key``: the step's, at most 200 characters, the same for every try; so is the command.
+
+        Raises AuthError; TransientError, ``in_doubt`` where the partner may have done it all the same; RejectedError
+        for the partner's refusal, for what its wire cannot carry (``UNSUPPORTED``) and for what its wire needs and the
+        command lacks (``MISSING_…``), the last two before anything is sent.
+        """
+        ...
+
+    async def find(self, wire: AnyWire, key: str, command: Command) -> Receipt | None:
+        """What the partner says of a push sent before: asked before a second send, and for a receipt that comes later.
+
+        None: it knows nothing of it, or cannot be asked. Raises as ``push`` does.
+        """
+        ...
+
 
 @runtime_checkable
 class WebhookConnector(Protocol):
@@ -202,7 +224,22 @@ class WebhookConnector(Protocol):
         ...
 
 
-class HttpPartner:
+class PullOnly:
+    """A partner that is told nothing; a connector that can push says so over these defaults."""
+
+    commands: ClassVar[frozenset[CommandKind]] = frozenset()
+    has_keys: ClassVar[bool] = False
+
+    async def push(self, wire: AnyWire, key: str, command: Command) -> Receipt:
+        """Refuse whatever it is."""
+        raise RejectedError("UNSUPPORTED", f"this partner takes no {command.kind}")
+
+    async def find(self, wire: AnyWire, key: str, command: Command) -> Receipt | None:
+        """Nothing: this partner cannot be asked."""
+        return None
+
+
+class HttpPartner(PullOnly):
     """What most HTTP partners have in common; a connector class may begin with it."""
 
     wire_kind: ClassVar[WireKind] = "http"

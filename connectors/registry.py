@@ -34,7 +34,7 @@ ConnectorFactory = Callable[[InstanceConfig], Connector]
 #: what a class must show before it is configured
 _REQUIRED = (
     "product", "agency_kind", "summary", "check", "start_cursor", "pull", "digest", "fetch", "map", "compose",
-    "wire_kind", "can_fetch", "acknowledge", "listed", "quoted",
+    "wire_kind", "can_fetch", "acknowledge", "listed", "quoted", "commands", "has_keys", "push", "find",
 )  # fmt: skip
 
 

@@ -53,10 +53,18 @@ class TransientError(PartnerError):
     """
 
     def __init__(
-        self, message: str, *, kind: str = "TRANSIENT", retry_after: float | None = None, hint: str = ""
+        self,
+        message: str,
+        *,
+        kind: str = "TRANSIENT",
+        retry_after: float | None = None,
+        hint: str = "",
+        in_doubt: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
+        #: of a push: the partner may have carried it out all the same
+        self.in_doubt = in_doubt
         #: seconds, as the partner said; None where it said nothing
         self.retry_after = retry_after
 

@@ -136,6 +136,45 @@ class DisputeState(Term):
     WITHDRAWN = ("WITHDRAWN", "撤回", "Withdrawn")
 
 
+class CommandKind(Term):
+    """What the hub tells a partner to know or to do (推送类型)."""
+
+    SIGN = ("SIGN", "签收", "Sign")
+    DECLINE = ("DECLINE", "退回", "Decline")
+    EXTEND = ("EXTEND", "延期", "Extend")
+    PROGRESS = ("PROGRESS", "进展", "Progress")
+    RETURN = ("RETURN", "结果回传", "Return")
+    CONFIRM = ("CONFIRM", "申请司法确认", "Apply for confirmation")
+    SUPPLEMENT = ("SUPPLEMENT", "补充材料", "Supplement")
+    ESCALATE = ("ESCALATE", "升级风险提示", "Escalation warning")
+    REFER = ("REFER", "移出", "Refer")
+    CANCEL = ("CANCEL", "撤销", "Cancel")
+
+
+class DeclineReason(Term):
+    """Why a hand-over goes back (退回原因)."""
+
+    NOT_OURS = ("NOT_OURS", "非本单位职责", "Not this centre's duty")
+    INCOMPLETE = ("INCOMPLETE", "信息不全", "Information is missing")
+    DUPLICATE = ("DUPLICATE", "重复", "Duplicate")
+    OTHER = ("OTHER", "其他", "Other")
+
+
+class Performance(Term):
+    """How far an agreement was performed (履行情况)."""
+
+    NONE = ("NONE", "未履行", "Not performed")
+    PARTIAL = ("PARTIAL", "部分履行", "Partly performed")
+    FULL = ("FULL", "已履行", "Performed")
+
+
+class TransferGround(Term):
+    """Why a dispute is handed to the police (移送公安事由)."""
+
+    RISK = ("RISK", "升级风险", "Risk of escalation")
+    OFFENCE = ("OFFENCE", "涉嫌违法犯罪", "Suspected offence")
+
+
 class CaseRecordState(Term):
     """Where one agency's own record stands (来源记录状态)."""
 
@@ -425,8 +464,8 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             AgencyKind, Channel, ReferralMode, ReferralDirection, ReferralState, DisputeState, CaseRecordState,
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
-            UserErrorCode,
-            AttachmentKind, AttachmentState, AttachmentReason,
+            UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason, Performance,
+            TransferGround,
         )
     }
 )  # fmt: skip

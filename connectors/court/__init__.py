@@ -2,6 +2,7 @@
 
 The wire is WIRES §1 of a simulated platform, composed from real vendors' shapes. Three floors: ``wire`` speaks
 HTTP, ``paging`` decides what to ask next, ``mapping`` says what a row means; ``rows`` and ``numbers`` are shared.
+``push`` spells results, refusals and applications for it, ``filing`` a new case.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Window
-from connectors.court import mapping, paging
+from connectors.court import mapping, paging, push
+from connectors.court.filing import file_case
 from connectors.court.numbers import quoted_here
 from connectors.court.paging import Listing
 from connectors.court.rows import fingerprint, stamp_text
 from connectors.court.wire import CourtApi
+from connectors.pushing import require_carried
+from hub.commands import Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError
 from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
-from hub.vocabulary import AgencyKind
+from hub.vocabulary import AgencyKind, CommandKind
 
 #: what the platform allows in one page
 PAGE_SIZE = 100
@@ -38,6 +42,9 @@ class CourtConnector(HttpPartner):
     summary: ClassVar[str] = (
         "Court mediation platform: REST pull by update time, hand-overs become referrals (诉调对接)."
     )
+    commands: ClassVar[frozenset[CommandKind]] = frozenset(push.ACCEPT_TYPES) | {CommandKind.REFER}
+    #: the case, the kind of message and the agreement number; of a filing its request id
+    has_keys: ClassVar[bool] = True
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:
@@ -100,6 +107,13 @@ class CourtConnector(HttpPartner):
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """A court record is one item: its newest version."""
         return parts[-1]
+
+    async def push(self, wire: HttpWire, key: str, command: Command) -> Receipt:
+        """Sent and receipted; what the court decides comes as an Answer under the receipt's number (sldh)."""
+        require_carried(command, self.commands, "the court")
+        if isinstance(command, Refer):
+            return await file_case(self._api, wire, self.config, key, command)
+        return await push.push(self._api, wire, key, command)
 
     async def _list(self, wire: HttpWire, cursor: Cursor, until: datetime | None) -> Listing:
         asked = paging.question(cursor, until)

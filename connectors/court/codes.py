@@ -141,6 +141,35 @@ FAILURES: Mapping[str, Ending] = {
     "8": Ending(Outcome.NOT_AGREED, TerminationReason.OTHER),
 }
 
+
+class Spelling(NamedTuple):
+    """An outcome as a message of ours spells it."""
+
+    tjjg: str
+    #: with tjjg 2
+    bcgyy: str = ""
+
+
+#: WIRES 0.20
+OUTCOMES: Mapping[Outcome, Spelling] = {
+    Outcome.AGREED: Spelling(AGREED),
+    Outcome.PERFORMED: Spelling(AGREED),
+    Outcome.SELF_SETTLED: Spelling(SELF_SETTLED),
+    Outcome.NOT_AGREED: Spelling(NOT_AGREED, "5"),
+    Outcome.REFUSED: Spelling(NOT_AGREED, "4"),
+    Outcome.UNREACHABLE: Spelling(NOT_AGREED, "3"),
+    Outcome.NOT_SUITABLE: Spelling(NOT_AGREED, "8"),
+    Outcome.OUT_OF_SCOPE: Spelling(NOT_AGREED, "8"),
+    Outcome.WITHDRAWN: Spelling(SELF_SETTLED),
+    Outcome.DOCKETED: Spelling(NOT_AGREED, "8"),
+    Outcome.PENALISED: Spelling(NOT_AGREED, "8"),
+    Outcome.ANSWERED: Spelling(NOT_AGREED, "8"),
+}
+#: which of the endings of art. 25 a failed mediation had, where the command says it more closely (WIRES 1.7)
+FAILURE_CODES: Mapping[TerminationReason, str] = {
+    ending.reason: code for code, ending in FAILURES.items() if ending.reason is not None
+}
+
 ROLES: Mapping[str, PartyRole] = {
     "原告": PartyRole.APPLICANT,
     "被告": PartyRole.RESPONDENT,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.base import HttpAnswer, HttpWire, InstanceConfig
 from connectors.court.paging import Listing
 from connectors.court.rows import dumps, loads, make_item, text
+from connectors.pushing import in_doubt
 from hub.errors import AuthError, RejectedError, TransientError
 
 TOKEN_PATH = "/auth/token"  # noqa: S105 — an address
@@ -28,6 +29,7 @@ REFUSALS: Mapping[str, str] = {
     "409": "the key was used with other content",
     "422": "not allowed in this state",
 }
+_JSON = {"Content-Type": "application/json"}
 _CREDENTIALS_HINT = "Check app_id and secret of this instance, its sign_type, and this machine's clock (300 s allowed)."
 #: a token is renewed this long before it dies, so that it does not die on the way
 _TOKEN_MARGIN_S = 60.0
@@ -41,6 +43,18 @@ class _Token:
     #: on the monotonic clock
     renew_at: float
     wire: HttpWire = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the court answered to a message of ours that it took."""
+
+    #: its receipt number
+    sldh: str
+    #: of a filing: the row it opened, and the number of its matter
+    ajbs: str
+    fwlsh: str
+    raw: bytes = field(repr=False)
 
 
 class CourtApi:
@@ -73,6 +87,37 @@ class CourtApi:
                 wire.note("TOKEN_EXPIRED", "The token died early; a new one was obtained.")
         raise TransientError("the platform refuses a token it has just issued", kind="TOKEN_EXPIRED")
 
+    async def send(self, wire: HttpWire, path: str, fields: Mapping[str, Any], *signed: str) -> Sent:
+        """Post a signed message and have its receipt; ``signed``: what the signature covers, after the time.
+
+        Raises AuthError, RejectedError for the court's refusal, TransientError. A token found dead is renewed once
+        and the same bytes go again.
+        """
+        body = dumps(self._signed(fields, signed))
+        for attempt in ("kept token", "new token"):
+            token = await self._valid_token(wire)
+            with in_doubt():
+                answer = await wire.request("POST", path, query={"token": token.value}, headers=_JSON, body=body)
+                envelope = read_envelope(answer)
+                if text(envelope.get("code")) != "401":
+                    require_success(envelope)
+                    return _sent(envelope, answer.body)
+            self._forget(token)
+            if attempt == "kept token":
+                wire.note("TOKEN_EXPIRED", "The token died early; a new one was obtained.")
+        raise TransientError("the platform refuses a token it has just issued", kind="TOKEN_EXPIRED")
+
+    def _signed(self, fields: Mapping[str, Any], signed: Sequence[str]) -> dict[str, Any]:
+        ts = str(time.time_ns() // 1_000_000)
+        sign = signature(self._sign_type, self._config.app_id, self._config.secret, ts, *signed)
+        # MD5 is what a body without the word is signed with
+        named = {"signType": self._sign_type} if self._sign_type != "MD5" else {}
+        return {**fields, "ts": ts, "sign": sign, **named}
+
+    @property
+    def _sign_type(self) -> str:
+        return text(self._config.options.get("sign_type")).upper() or "MD5"
+
     async def _valid_token(self, wire: HttpWire) -> _Token:
         kept = self._token
         if kept is None or kept.wire is not wire or time.monotonic() >= kept.renew_at:
@@ -85,9 +130,7 @@ class CourtApi:
 
     async def _obtain_token(self, wire: HttpWire) -> _Token:
         asked_at = time.monotonic()
-        answer = await wire.request(
-            "POST", TOKEN_PATH, headers={"Content-Type": "application/json"}, body=self._token_request()
-        )
+        answer = await wire.request("POST", TOKEN_PATH, headers=_JSON, body=self._token_request())
         envelope = read_envelope(answer)
         if text(envelope.get("code")) == "401":
             raise AuthError("the court's platform refuses our credentials", hint=_CREDENTIALS_HINT)
@@ -101,7 +144,7 @@ class CourtApi:
         return _Token(value, asked_at + life_s - min(_TOKEN_MARGIN_S, life_s / 10), wire)
 
     def _token_request(self) -> bytes:
-        sign_type = text(self._config.options.get("sign_type")).upper() or "MD5"
+        sign_type = self._sign_type
         ts = str(time.time_ns() // 1_000_000)
         sign = signature(sign_type, self._config.app_id, self._config.secret, ts)
         return dumps({"appId": self._config.app_id, "ts": ts, "sign": sign, "signType": sign_type})
@@ -153,6 +196,16 @@ def require_success(envelope: Mapping[str, Any]) -> None:
         raise RejectedError(code, REFUSALS[code])
     shown = code if re.fullmatch(r"[0-9A-Za-z_-]{1,16}", code) else "?"
     raise TransientError(f"the court's platform answers code {shown}", kind="BUSINESS_ERROR")
+
+
+def _sent(envelope: Mapping[str, Any], raw: bytes) -> Sent:
+    content = envelope.get("content")
+    found = content if isinstance(content, dict) else {}
+    sent = Sent(text(found.get("sldh")), text(found.get("ajbs")), text(found.get("fwlsh")), raw)
+    if not sent.sldh:
+        # without a number nothing the court says later could be told to be about this message
+        raise TransientError("the answer holds no receipt number", kind="UNREADABLE_ANSWER")
+    return sent
 
 
 def read_listing(envelope: Mapping[str, Any], page: int) -> Listing:

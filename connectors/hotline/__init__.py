@@ -2,7 +2,8 @@
 
 The wire is WIRES §4 of a simulated hotline, composed from real vendors' shapes. Floors: ``wire`` and ``webhook``
 speak HTTP over ``signing``, ``paging`` decides where to go on, ``orders`` and ``events`` say what an item means,
-``course`` makes one record of an order and its events; ``rows`` and ``codes`` are shared.
+``course`` makes one record of an order and its events; ``rows`` and ``codes`` are shared. ``calls`` tells the hotline
+of an order it dispatched to us, ``creation`` opens one for a department.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Received, Window
-from connectors.hotline import course, mapping, paging, webhook
+from connectors.hotline import calls, course, mapping, paging, webhook
+from connectors.hotline.creation import create
 from connectors.hotline.numbers import quoted_here
 from connectors.hotline.paging import Listing, Place
 from connectors.hotline.rows import order_item, text
 from connectors.hotline.signing import SHA256, SIGN_TYPES
 from connectors.hotline.wire import HotlineApi
+from connectors.pushing import require_carried
+from hub.commands import Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError
 from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
-from hub.vocabulary import AgencyKind
+from hub.vocabulary import AgencyKind, CommandKind
 
 #: what the hotline allows in one page
 PAGE_SIZE = 200
@@ -38,6 +42,9 @@ class HotlineConnector(HttpPartner):
     product: ClassVar[str] = "hotline"
     agency_kind: ClassVar[AgencyKind] = AgencyKind.HOTLINE
     summary: ClassVar[str] = "12345 hotline: keyset pull of orders; verifies signed webhooks (热线转办)."
+    commands: ClassVar[frozenset[CommandKind]] = frozenset(calls.PATHS) | {CommandKind.REFER}
+    #: the request id
+    has_keys: ClassVar[bool] = True
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:
@@ -75,6 +82,13 @@ class HotlineConnector(HttpPartner):
         """The orders the hotline has under these numbers."""
         rows = [await self._api.order(wire, code) for code in dict.fromkeys(native_ids) if _is_askable(code)]
         return [order_item(row) for row in rows if row is not None]
+
+    async def push(self, wire: HttpWire, key: str, command: Command) -> Receipt:
+        """The hotline's word, which is final."""
+        require_carried(command, self.commands, "the hotline")
+        if isinstance(command, Refer):
+            return await create(self._api, wire, self.config, key, command)
+        return await calls.call(self._api, wire, key, command)
 
     def receive(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Received:
         """A webhook's items and the answer it is owed. Raises AuthError: forged, altered, too old, or none expected.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hub.vocabulary import CaseRecordState, HandlingEventKind, Outcome, Procedure, ReferralState
+from hub.vocabulary import CaseRecordState, DeclineReason, HandlingEventKind, Outcome, Procedure, ReferralState
 
 #: orderType of an order that can be mediated, once it names a counterparty (WIRES 4.5)
 DISPUTE_TYPES = frozenset({"投诉", "诉求"})
@@ -92,3 +92,26 @@ CONFIDENTIAL_WORDS = re.compile("家庭暴力|家暴|人身安全保护令|未�
 
 #: of an order at the hotline's desk, and of every later one
 DESK_PROCEDURE, PROCEDURE = Procedure.INTAKE, Procedure.HOTLINE_HANDLING
+
+#: successSolve of a conclusion of ours (WIRES 0.20)
+CONCLUSIONS: Mapping[Outcome, str] = {
+    Outcome.AGREED: SOLVED,
+    Outcome.PERFORMED: SOLVED,
+    Outcome.SELF_SETTLED: SOLVED,
+    Outcome.NOT_AGREED: UNSOLVED,
+    Outcome.REFUSED: UNSOLVED,
+    Outcome.UNREACHABLE: UNSOLVED,
+    Outcome.NOT_SUITABLE: UNSOLVED,
+    Outcome.OUT_OF_SCOPE: UNSOLVED,
+    Outcome.WITHDRAWN: UNSOLVED,
+    Outcome.DOCKETED: UNSOLVED,
+    Outcome.PENALISED: UNSOLVED,
+    Outcome.ANSWERED: UNSOLVED,
+}
+#: reasonCode of an order sent back (WIRES 4.6)
+DECLINE_REASONS: Mapping[DeclineReason, str] = {
+    DeclineReason.NOT_OURS: "01",
+    DeclineReason.INCOMPLETE: "02",
+    DeclineReason.DUPLICATE: "03",
+    DeclineReason.OTHER: "09",
+}

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from connectors.base import HttpAnswer, HttpWire, InstanceConfig
 from connectors.hotline.paging import Listing, Place, confirmed
-from connectors.hotline.rows import loads, order_item, stamp, stamp_text, text, whole_number
+from connectors.hotline.rows import dumps, loads, order_item, stamp, stamp_text, text, whole_number
 from connectors.hotline.signing import SHA256, signed_headers
+from connectors.pushing import in_doubt
 from hub.errors import AuthError, RejectedError, TransientError
 
 LIST_PATH = "/order/list"
@@ -29,7 +31,17 @@ REFUSALS: Mapping[str, str] = {
     "20004": "the request id was used with other content",
     "20005": "not this contractor's order",
 }
+_JSON = {"Content-Type": "application/json"}
 _CREDENTIALS_HINT = "Check app_id and secret of this instance, its sign_type, and this machine's clock (300 s allowed)."
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the hotline answered to a call of ours that it took."""
+
+    receipt_no: str
+    workordercode: str
+    raw: bytes = field(repr=False)
 
 
 class HotlineApi:
@@ -58,6 +70,19 @@ class HotlineApi:
         if text(row.get("workordercode")) != code:
             raise TransientError("the answer holds another order than asked for", kind="FILTER_IGNORED")
         return row
+
+    async def send(self, wire: HttpWire, path: str, fields: Mapping[str, Any]) -> Sent:
+        """Post one call and have its receipt. Raises AuthError, TransientError, RejectedError: the hotline refuses.
+
+        Time, nonce and signature are new at every call; the request id among the fields is not.
+        """
+        body = dumps(fields)
+        headers = signed_headers(self._sign_type, self._config.secret, self._config.app_id, body) | _JSON
+        with in_doubt():
+            answer = await wire.request("POST", path, headers=headers, body=body)
+            envelope = read_envelope(answer)
+            require_success(envelope)
+            return _sent(envelope, answer.body)
 
     async def _page(self, wire: HttpWire, behind: Place, size: int, keys_only: bool) -> Listing:
         query = {"updatedFrom": stamp_text(behind.at), "afterId": str(behind.id), "size": str(size)}
@@ -102,6 +127,15 @@ def require_success(envelope: Mapping[str, Any]) -> None:
         raise RejectedError(code, REFUSALS[code])
     shown = code if re.fullmatch(r"[0-9A-Za-z_-]{1,16}", code) else "?"
     raise TransientError(f"the hotline answers code {shown}", kind="BUSINESS_ERROR")
+
+
+def _sent(envelope: Mapping[str, Any], raw: bytes) -> Sent:
+    result = envelope.get("resultData")
+    found = result if isinstance(result, dict) else {}
+    sent = Sent(text(found.get("receiptNo")), text(found.get("workordercode")), raw)
+    if not sent.receipt_no or not sent.workordercode:
+        raise TransientError("the answer holds no receipt", kind="UNREADABLE_ANSWER")
+    return sent
 
 
 def read_listing(envelope: Mapping[str, Any], asked: int) -> Listing:

@@ -1,7 +1,8 @@
 """The petition office's exchange (访调对接): obtained once, compared with its list, mapped row by row.
 
 The wire is WIRES §3 of a simulated office, composed from real vendors' shapes. Three floors: ``wire`` speaks HTTP,
-``walking`` decides what is still missing, ``mapping`` says what a row means; ``rows`` is shared.
+``walking`` decides what is still missing, ``mapping`` says what a row means; ``rows`` is shared. ``push`` spells what
+we tell it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Window
-from connectors.petition import walking
+from connectors.petition import push, walking
 from connectors.petition.mapping import facts_of
 from connectors.petition.numbers import quoted_here
 from connectors.petition.walking import END, SECOND, START, Memory, Place
 from connectors.petition.wire import Listed, PetitionApi
+from connectors.pushing import require_carried
+from hub.commands import Command, Receipt
 from hub.errors import TransientError
 from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
-from hub.vocabulary import AgencyKind
+from hub.vocabulary import AgencyKind, CommandKind
 
 #: letters read one by one within one page
 REREAD_SIZE = 50
@@ -36,6 +39,9 @@ class PetitionConnector(HttpPartner):
     product: ClassVar[str] = "petition"
     agency_kind: ClassVar[AgencyKind] = AgencyKind.PETITION
     summary: ClassVar[str] = "Petition office exchange: rows obtained once, checked against its list (访调对接)."
+    commands: ClassVar[frozenset[CommandKind]] = frozenset(push.STEPS)
+    #: the push's number, made of the letter's and the key
+    has_keys: ClassVar[bool] = True
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:
@@ -89,6 +95,16 @@ class PetitionConnector(HttpPartner):
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """A petition is one item: its newest version."""
         return parts[-1]
+
+    async def push(self, wire: HttpWire, key: str, command: Command) -> Receipt:
+        """The office's word, which is final; a conflict is success only where it holds the very same."""
+        require_carried(command, self.commands, "the petition office")
+        return await push.push(self._api, wire, key, command)
+
+    async def find(self, wire: HttpWire, key: str, command: Command) -> Receipt | None:
+        """The receipt of a push the office holds. Raises RejectedError where it holds another under its number."""
+        require_carried(command, self.commands, "the petition office")
+        return await push.find(self._api, wire, key, command)
 
     async def _next_page(self, wire: HttpWire, place: Place, memory: Memory) -> Page:
         if memory.pending:

@@ -92,3 +92,26 @@ YES_OR_NO = frozenset({"0", "1"})
 FLAGS = (
     "bjbz", "fcbz", "fhbz", "dbbz", "cfxfbz", "sfssbz", "jabz", "yybz", "zdjjbz", "sksflbz", "nmbz", "hfbz",
 )  # fmt: skip
+
+#: hjbz of a result of ours (WIRES 0.20)
+PUSHED_OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.AGREED: "1",
+    Outcome.PERFORMED: "1",
+    Outcome.SELF_SETTLED: "1",
+    Outcome.NOT_AGREED: "0",
+    Outcome.REFUSED: "0",
+    Outcome.UNREACHABLE: "0",
+    Outcome.NOT_SUITABLE: "0",
+    Outcome.OUT_OF_SCOPE: "0",
+    Outcome.WITHDRAWN: "0",
+    Outcome.DOCKETED: "0",
+    Outcome.PENALISED: "0",
+    Outcome.ANSWERED: "0",
+}
+#: failReason of a push (WIRES 3.7)
+FAILURES: Mapping[str, str] = {
+    "blfss必须且只能有一条": "a push has exactly one step",
+    "信访件不存在": "the office knows no letter of this number",
+    "非本单位办理": "the letter is not with this centre",
+    "字段缺失": "a field is missing",
+}

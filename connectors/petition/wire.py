@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from connectors.base import HttpAnswer, HttpWire, InstanceConfig
 from connectors.petition.rows import decode, dumps, fingerprint, loads, make_item, stamp, stamp_text, text
+from connectors.pushing import in_doubt
 from hub.errors import AuthError, RejectedError, TransientError
 from hub.model import Item
 
@@ -23,6 +24,9 @@ from hub.model import Item
 OBTAIN_PATH = "/obtainData/obtainJsonData"
 LIST_PATH = "/obtainData/list"
 ONE_PATH = "/obtainData/one"
+PUSH_PATH = "/obtainData/pushJsonData"
+#: codes with which nothing of a push was stored (WIRES 3.2)
+NOTHING_STORED = frozenset({"400", "401", "500"})
 
 #: what is longer is no number (the wire's have 21 characters), and would stand in the cursor
 LONGEST_NUMBER = 100
@@ -40,6 +44,26 @@ class Listed:
     #: the office's own hash of the row's content
     mark: str
     fingerprint: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What the office said of a push, number by number."""
+
+    taken: frozenset[str]
+    #: it holds something under this number already
+    conflicts: frozenset[str]
+    #: why it did not take it
+    failed: Mapping[str, Sequence[str]]
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A push of ours as the office holds it."""
+
+    item: Any = field(repr=False)
+    raw: bytes = field(repr=False)
 
 
 class PetitionApi:
@@ -85,15 +109,45 @@ class PetitionApi:
         except ValueError as exc:
             raise _unreadable("the row cannot be read") from exc
 
+    async def push(self, wire: HttpWire, item: Mapping[str, Any]) -> Pushed:
+        """Tell the office one thing; what it said of each number. Raises AuthError, RejectedError, TransientError."""
+        with in_doubt():
+            answer = await self._post(wire, PUSH_PATH, [item])
+            envelope = read_envelope(answer)
+            if text(envelope.get("code")) not in NOTHING_STORED:
+                require_success(envelope)
+                return _pushed(envelope, answer.body)
+        require_success(envelope)
+        raise AssertionError("unreachable")
+
+    async def pushed(self, wire: HttpWire, sxfjbh: str) -> Held | None:
+        """What the office holds of a push of ours; None where it holds nothing."""
+        answer = await self._post(wire, ONE_PATH, {"sxfjbh": sxfjbh})
+        data = _data(answer)
+        if data is None:
+            return None
+        if not isinstance(data, dict) or "item" not in data:
+            raise _unreadable("the answer holds no item")
+        if text(data.get("sxfjbh")) != sxfjbh:
+            raise TransientError("the answer holds another push than asked for", kind="WRONG_RECORD")
+        return Held(data["item"], answer.body)
+
     async def _ask(self, wire: HttpWire, path: str, data: Mapping[str, str]) -> Any:
         """``data`` of a successful answer. Raises AuthError, RejectedError, TransientError."""
+        return _data(await self._post(wire, path, data))
+
+    async def _post(self, wire: HttpWire, path: str, data: Any) -> HttpAnswer:
         form = urlencode({"httpRequestVerify": self._verify, "jsonData": dumps(data).decode()})
-        envelope = read_envelope(await wire.request("POST", path, headers=_FORM, body=form.encode()))
-        require_success(envelope)
-        if "data" not in envelope:
-            # an answer that forgot its data is not one that says "nothing": a letter would count as deleted
-            raise _unreadable("the answer holds no data")
-        return envelope["data"]
+        return await wire.request("POST", path, headers=_FORM, body=form.encode())
+
+
+def _data(answer: HttpAnswer) -> Any:
+    envelope = read_envelope(answer)
+    require_success(envelope)
+    if "data" not in envelope:
+        # an answer that forgot its data is not one that says "nothing": a letter would count as deleted
+        raise _unreadable("the answer holds no data")
+    return envelope["data"]
 
 
 def read_envelope(answer: HttpAnswer) -> Mapping[str, Any]:
@@ -126,6 +180,23 @@ def require_success(envelope: Mapping[str, Any]) -> None:
         raise RejectedError(code, "the office cannot read what we ask")
     shown = code if re.fullmatch(r"[0-9A-Za-z_-]{1,16}", code) else "?"
     raise TransientError(f"the petition office answers code {shown}", kind="BUSINESS_ERROR")
+
+
+def _pushed(envelope: Mapping[str, Any], raw: bytes) -> Pushed:
+    failures = envelope.get("failSituationList")
+    if failures is not None and not (isinstance(failures, list) and all(isinstance(one, dict) for one in failures)):
+        raise _unreadable("the answer's failures cannot be read")
+    failed: dict[str, list[str]] = {}
+    for one in failures or ():
+        failed.setdefault(text(one.get("failId")), []).append(text(one.get("failReason")))
+    taken, conflicts = _ids(envelope.get("successStr")), _ids(envelope.get("conflictStr"))
+    if taken & conflicts or (taken | conflicts) & failed.keys():
+        raise _unreadable("the answer says two things of one push")
+    return Pushed(taken, conflicts, failed, raw)
+
+
+def _ids(joined: Any) -> frozenset[str]:
+    return frozenset(filter(None, (id_.strip() for id_ in text(joined).split(","))))
 
 
 def _rows(data: Any) -> list[Any]:

@@ -2,29 +2,35 @@
 
 The wire is WIRES §2 of a simulated police, composed from real vendors' shapes. The floors: ``shelf`` and ``arrival``
 see what lies in the folder, ``batch`` (``archive``, ``manifest``, ``rows``) opens it, ``mapping`` says what one form
-means, ``compose`` what a call and its forms mean together.
+means, ``compose`` what a call and its forms mean together. The way out: ``returns`` and ``transfer`` spell a row,
+``outgoing`` makes a batch of it, ``drop`` lays it into the folder and reads the police's ack.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from connectors.base import FolderWire, InstanceConfig, Window, WireKind
-from connectors.police import compose, mapping, shelf
+from connectors.police import compose, drop, mapping, shelf
 from connectors.police.ack import Ack, BatchRefusedError, read_held, refusal
 from connectors.police.arrival import Arrival, Patience, Standing, arrival_of
 from connectors.police.batch import read_batch
 from connectors.police.month_end import month_lists
 from connectors.police.names import quoted_here
+from connectors.police.outgoing import Outgoing
 from connectors.police.place import Place
+from connectors.police.returns import HTLX, is_final, return_batches
 from connectors.police.shelf import Lot, Shelf
+from connectors.police.transfer import number_of, transfer_batches
+from connectors.pushing import require_carried
+from hub.commands import AboutRecord, Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError
 from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
-from hub.vocabulary import AgencyKind
+from hub.vocabulary import AgencyKind, CommandKind
 
 #: kinds of incident (``wire.note``); a batch refused whole is noted under the reason's own code
 SERIAL_GAP, UNKNOWN_FILE, DUPLICATE_NAME = "SERIAL_GAP", "UNKNOWN_FILE", "DUPLICATE_NAME"
@@ -34,6 +40,8 @@ _HALF_ARRIVED_S = 600
 _MAX_BATCH_BYTES = 128 << 20
 #: a folder of thousands of batches is not listed anew for each of them
 _LOOK_AGAIN_S = 2.0
+#: another process that writes under the same name at the same moment gives way to us, or we to it
+_LAY_TRIES = 3
 
 
 class _Sight(NamedTuple):
@@ -57,6 +65,9 @@ class PoliceConnector:
     #: a key in the month-end list cannot be asked for: the hub reports it and waits for the police to send it
     can_fetch: ClassVar[bool] = False
     wire_kind: ClassVar[WireKind] = "folder"
+    commands: ClassVar[frozenset[CommandKind]] = frozenset(HTLX) | {CommandKind.REFER}
+    #: the file's name, made of the key
+    has_keys: ClassVar[bool] = True
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:
@@ -142,6 +153,50 @@ class PoliceConnector:
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """The call with its dispatches and feedbacks. Raises OrphanError while the call itself has not come."""
         return compose.compose(parts)
+
+    async def push(self, wire: FolderWire, key: str, command: Command) -> Receipt:
+        """Lay the batch into ``out/``, once. Delivered is it when the police's ack is there: ``find`` tells.
+
+        Raises RejectedError where the police have refused it already.
+        """
+        require_carried(command, self.commands, "the police")
+        for _ in range(_LAY_TRIES):
+            place = await self._place(wire, key, command)
+            if place.ack is not None or await drop.lay(wire, place):
+                return self._receipt(place, command)
+        raise TransientError("another process writes under our names", kind="NAMES_TAKEN")
+
+    async def find(self, wire: FolderWire, key: str, command: Command) -> Receipt | None:
+        """The receipt of a batch that lies there whole, else None. Raises RejectedError where the police refused it."""
+        require_carried(command, self.commands, "the police")
+        place = await self._place(wire, key, command)
+        return self._receipt(place, command) if place.has_zip and place.has_marker else None
+
+    async def _place(self, wire: FolderWire, key: str, command: Command) -> drop.Place:
+        seen = await drop.look(wire)
+        return await drop.place_of(wire, seen, self._batches(key, command, seen))
+
+    def _batches(self, key: str, command: Command, seen: drop.Drop) -> Iterator[Outgoing]:
+        if isinstance(command, Refer):
+            return transfer_batches(self.config, key, command, seen)
+        assert isinstance(command, AboutRecord)
+        return return_batches(self.config, key, command)
+
+    def _receipt(self, place: drop.Place, command: Command) -> Receipt:
+        name = place.batch.name
+        if place.ack is not None:
+            drop.require_taken(place.ack)
+        is_transfer = isinstance(command, Refer)
+        our_key = number_of(place.batch, self.config.centre_code) if is_transfer else name
+        final = is_final(command) and not is_transfer
+        return Receipt(
+            partner_ref=name,
+            is_delivered=place.ack is not None,
+            is_final=final,
+            our_key="" if final else our_key,
+            names=(RecordName("police.ysbh", our_key),) if is_transfer else (),
+            raw=place.ack.raw if place.ack is not None else b"",
+        )
 
     def _page(
         self, place: Place, batch: str, more: bool, items: Sequence[Item] = (), ack: Ack | None = None

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hub.vocabulary import CaseRecordState, HandlingEventKind, Outcome, PartyRole, TerminationReason
+from hub.vocabulary import (
+    CaseRecordState,
+    HandlingEventKind,
+    Outcome,
+    PartyRole,
+    Performance,
+    TerminationReason,
+    TransferGround,
+)
 
 #: first pair of digits of a category: 纠纷
 DISPUTE_CLASS = "05"
@@ -89,3 +97,35 @@ ROLES: Mapping[str, PartyRole] = {
 #: JG of a YSHZ row (WIRES 2.16): whether the police took what we handed to them
 TAKEN = "1"
 TRANSFER_ANSWERS = frozenset({TAKEN, "2"})
+
+#: JG of a result of ours (WIRES 0.20)
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.AGREED: SETTLED,
+    Outcome.PERFORMED: SETTLED,
+    Outcome.SELF_SETTLED: SETTLED,
+    Outcome.NOT_AGREED: NOT_SETTLED,
+    Outcome.REFUSED: NOT_SETTLED,
+    Outcome.UNREACHABLE: NOT_SETTLED,
+    Outcome.NOT_SUITABLE: NOT_SETTLED,
+    Outcome.OUT_OF_SCOPE: NOT_SETTLED,
+    Outcome.WITHDRAWN: NOT_SETTLED,
+    Outcome.DOCKETED: NOT_SETTLED,
+    Outcome.PENALISED: NOT_SETTLED,
+    Outcome.ANSWERED: NOT_SETTLED,
+}
+#: LXQK
+PERFORMANCES: Mapping[Performance, str] = {
+    Performance.NONE: "0",
+    Performance.PARTIAL: "1",
+    Performance.FULL: "2",
+}
+#: YSLX
+TRANSFER_GROUNDS: Mapping[TransferGround, str] = {
+    TransferGround.RISK: "1",
+    TransferGround.OFFENCE: "2",
+}
+SOMEBODY = "其他"
+#: how a party of ours is called in DSRXX; all others are somebody
+ROLE_WORDS: Mapping[PartyRole, str] = {role: word for word, role in ROLES.items() if word != SOMEBODY}
+#: of ``zz-dispute-17``: 其他
+OTHER_CLASS = "99"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from connectors.police import codes
 from connectors.police.forms import Form
+from connectors.police.names import ZIP
 from hub.model import Answer, Entry, HandOver, Result
 from hub.vocabulary import Channel, HandlingEventKind, ReferralMode, ReferralState
 
@@ -80,7 +81,10 @@ def result_of(form: Form, centre_code: str) -> Result | None:
 def answers_of(form: Form) -> Iterator[Answer]:
     """The police's answer to the batch of ours that the form names: either result says that ours was taken."""
     if form.dataset == "FKD" and not form.is_withdrawn and _confirms(form):
-        yield Answer(form.get("HZBH"), True, code=form.get("CLJGDM"), partner_ref=form.number)
+        # our file's name, with its ending or without
+        named = form.get("HZBH")
+        ours = named[: -len(ZIP)] if named.lower().endswith(ZIP) else named
+        yield Answer(ours, True, code=form.get("CLJGDM"), partner_ref=form.number)
 
 
 def _confirms(form: Form) -> bool:

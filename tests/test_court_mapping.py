@@ -201,11 +201,16 @@ def test_a_filing_of_ours_is_docketed_when_the_desk_was_done_with_it() -> None:
         log(90, "2024-08-02 09:00:00", org=CENTRE, caseState="待审核", sldh="S9", wzyss="双方无争议"),
         log(981, "2024-08-02 09:05:00", org=COURT, caseState="待审核", sldh="S9"),
     ]
-    case, answer = mapped(row("a1", ah="(2024)甘0725民初9号", ajzt="已正式立案", caseStatus=130, logs=logs))
+    case, *answers = mapped(row("a1", ah="(2024)甘0725民初9号", ajzt="已正式立案", caseStatus=130, logs=logs))
 
     assert isinstance(case, CaseFacts)
     assert case.docketed_at == at("2024-08-02 09:05:00")
-    assert answer == Answer("S9", True, "981", "", "S9")
+    assert answers == [Answer("S9", True, "981", "", "S9"), Answer("S9", True, "DOCKETED", "", "(2024)甘0725民初9号")]
+    not_numbered = mapped(row("a1", ajzt="待立案", caseStatus=130, logs=logs))
+    of_others = mapped(
+        row("a1", ah="(2024)甘0725民初9号", ajzt="已正式立案", logs=[log(90, "2024-08-02 09:00:00"), logs[1]])
+    )
+    assert [answer.code for _, *rest in (not_numbered, of_others) for answer in rest] == ["981", "981"]
     assert [entry.kind for entry in case.entries if entry.native_code in ("90", "981")] == [
         HandlingEventKind.REFERRED,
         HandlingEventKind.ACCEPTED,

@@ -188,6 +188,14 @@ def answers_of(log: Log) -> Iterator[Answer]:
             )
 
 
+def accepted_filings(log: Log, centre_code: str) -> Iterator[Line]:
+    """The lines by which the centre filed, whose receipt the court has consented to."""
+    agreed = {line.sldh for line in log.lines if line.type == codes.CONSENT and line.sldh}
+    for line in log.lines:
+        if line.type == codes.FILING and line.org == centre_code and line.sldh in agreed:
+            yield line
+
+
 def _opened(line: Line, centre_code: str, court_code: str, default_mode: ReferralMode) -> HandOver:
     return HandOver(
         source_event_id=line.event_id,

@@ -15,12 +15,21 @@ from typing import Any
 
 from connectors.base import InstanceConfig
 from connectors.court import codes
-from connectors.court.log import Log, answers_of, desk_time, entries_of, hand_overs_of, read_log, result_of
+from connectors.court.log import (
+    Log,
+    accepted_filings,
+    answers_of,
+    desk_time,
+    entries_of,
+    hand_overs_of,
+    read_log,
+    result_of,
+)
 from connectors.court.numbers import normalise, parse
 from connectors.court.parties import read_parties, respondent_region
 from connectors.court.rows import day, loads, text
 from hub.errors import BadPayloadError
-from hub.model import CaseFacts, Entry, Fact, Item, RecordName, Reference, UnknownCode, shanghai_midnight
+from hub.model import Answer, CaseFacts, Entry, Fact, Item, RecordName, Reference, UnknownCode, shanghai_midnight
 from hub.vocabulary import (
     CaseRecordState,
     Channel,
@@ -28,6 +37,7 @@ from hub.vocabulary import (
     CountyTables,
     HandlingEventKind,
     LinkKind,
+    Outcome,
     Procedure,
     ReferralMode,
     common_class,
@@ -71,7 +81,15 @@ class _Row:
 def facts_of(item: Item, config: InstanceConfig) -> Sequence[Fact]:
     """One CaseFacts, then the court's answers to our receipts. Raises BadPayloadError, nothing else."""
     row = _read(item, config)
-    return [_case_facts(row, item, config), *answers_of(row.log)]
+    return [_case_facts(row, item, config), *answers_of(row.log), *_docketed(row, config.centre_code)]
+
+
+def _docketed(row: _Row, centre_code: str) -> Iterator[Answer]:
+    """The end of a filing of ours that was accepted: the number under which it was docketed (WIRES 1.18)."""
+    if not (row.is_docketed and row.ah):
+        return
+    for filing in accepted_filings(row.log, centre_code):
+        yield Answer(our_key=filing.sldh, accepted=True, code=str(Outcome.DOCKETED), partner_ref=row.ah)
 
 
 def _read(item: Item, config: InstanceConfig) -> _Row:

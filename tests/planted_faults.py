@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.base import InstanceConfig, Window
-from connectors.court.rows import make_item, stamp_text
+from connectors.court.rows import make_item
+from connectors.json_rows import stamp_text
 from connectors.registry import make_connector
 from hub.errors import AuthError, BadPayloadError, HubError, TransientError
 from hub.model import SHANGHAI, CaseFacts, Cursor, DigestEntry, Fact, Item, Page

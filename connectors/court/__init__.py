@@ -17,8 +17,9 @@ from connectors.court import mapping, paging, push
 from connectors.court.filing import file_case
 from connectors.court.numbers import quoted_here
 from connectors.court.paging import Listing
-from connectors.court.rows import fingerprint, stamp_text
+from connectors.court.rows import fingerprint
 from connectors.court.wire import CourtApi
+from connectors.json_rows import stamp_text
 from connectors.pushing import require_carried
 from hub.commands import Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError

@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from connectors.court import codes
-from connectors.court.rows import stamp, stamp_text, text
+from connectors.court.rows import stamp
+from connectors.json_rows import stamp_text, text
 from hub.model import Answer, Entry, HandOver, Result, UnknownCode
 from hub.vocabulary import Channel, HandlingEventKind, Outcome, ReferralMode, ReferralState
 

@@ -27,7 +27,8 @@ from connectors.court.log import (
 )
 from connectors.court.numbers import normalise, parse
 from connectors.court.parties import read_parties, respondent_region
-from connectors.court.rows import day, loads, text
+from connectors.court.rows import day
+from connectors.json_rows import loads, text
 from hub.errors import BadPayloadError
 from hub.model import Answer, CaseFacts, Entry, Fact, Item, RecordName, Reference, UnknownCode, shanghai_midnight
 from hub.vocabulary import (

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from connectors.court.rows import fingerprint, stamp, stamp_text
+from connectors.court.rows import fingerprint, stamp
+from connectors.json_rows import stamp_text
 from hub.errors import TransientError
 from hub.model import SHANGHAI, Cursor, Item
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.court import codes
-from connectors.court.rows import text
+from connectors.json_rows import text
 from hub.model import PartyFacts, UnknownCode
 from hub.vocabulary import PartyRole, PartyType
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from connectors.base import HttpAnswer, HttpWire, InstanceConfig
 from connectors.court.paging import Listing
-from connectors.court.rows import dumps, loads, make_item, text
+from connectors.court.rows import make_item
+from connectors.json_rows import dumps, loads, text
 from connectors.pushing import in_doubt
 from hub.errors import AuthError, RejectedError, TransientError
 

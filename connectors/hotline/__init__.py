@@ -18,9 +18,10 @@ from connectors.hotline import calls, course, mapping, paging, webhook
 from connectors.hotline.creation import create
 from connectors.hotline.numbers import quoted_here
 from connectors.hotline.paging import Listing, Place
-from connectors.hotline.rows import order_item, text
+from connectors.hotline.rows import order_item
 from connectors.hotline.signing import SHA256, SIGN_TYPES
 from connectors.hotline.wire import HotlineApi
+from connectors.json_rows import text
 from connectors.pushing import require_carried
 from hub.commands import Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from connectors.hotline.rows import text
+from connectors.json_rows import text
 from hub.model import AttachmentFacts
 from hub.vocabulary import AttachmentKind
 

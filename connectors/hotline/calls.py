@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from connectors.base import HttpWire
 from connectors.hotline import codes
-from connectors.hotline.rows import stamp_text
 from connectors.hotline.wire import HotlineApi
+from connectors.json_rows import stamp_text
 from connectors.pushing import clean, require, wire_key
 from hub.commands import Command, Decline, Extend, Receipt, Return, Sign
 from hub.errors import RejectedError, TransientError

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from connectors.hotline import codes
 from connectors.hotline.orders import Order, OrderFacts, dispatch_id
-from connectors.hotline.rows import stamp_text
+from connectors.json_rows import stamp_text
 from hub.errors import OrphanError
 from hub.model import CaseFacts, Entry, HandOver
 from hub.vocabulary import Channel, HandlingEventKind, ReferralMode, ReferralState

@@ -10,8 +10,8 @@ from collections.abc import Set
 
 from connectors.base import HttpWire, InstanceConfig
 from connectors.hotline import codes
-from connectors.hotline.rows import stamp_text
 from connectors.hotline.wire import HotlineApi
+from connectors.json_rows import stamp_text
 from connectors.pushing import clean, missing, native_of, require, wire_key
 from hub.commands import Receipt, Refer
 from hub.model import PartyFacts, RecordName

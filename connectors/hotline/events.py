@@ -10,7 +10,8 @@ from typing import Any
 
 from connectors.hotline import codes
 from connectors.hotline.orders import dispatch_id
-from connectors.hotline.rows import stamp, text, whole_number
+from connectors.hotline.rows import stamp, whole_number
+from connectors.json_rows import text
 from hub.errors import BadPayloadError
 from hub.model import CaseFacts, Entry, UnknownCode
 from hub.vocabulary import UNKNOWN, CaseRecordState, Channel, HandlingEventKind

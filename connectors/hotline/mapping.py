@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from connectors.base import InstanceConfig
 from connectors.hotline.events import event_facts
 from connectors.hotline.orders import order_facts
-from connectors.hotline.rows import is_event, loads
+from connectors.hotline.rows import is_event
+from connectors.json_rows import loads
 from hub.errors import BadPayloadError
 from hub.model import Fact, Item
 

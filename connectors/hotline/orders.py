@@ -15,7 +15,8 @@ from connectors.base import InstanceConfig
 from connectors.hotline import codes
 from connectors.hotline.attachments import read_attachments
 from connectors.hotline.parties import read_parties
-from connectors.hotline.rows import day, stamp, stamp_text, state_of, text
+from connectors.hotline.rows import stamp, state_of
+from connectors.json_rows import day, stamp_text, text
 from hub.errors import BadPayloadError
 from hub.model import CaseFacts, Entry, Item, RecordName, Reference, Result, UnknownCode, shanghai_midnight
 from hub.vocabulary import (

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from connectors.hotline.rows import stamp, stamp_text
+from connectors.hotline.rows import stamp
+from connectors.json_rows import stamp_text
 from hub.errors import TransientError
 from hub.model import SHANGHAI, Cursor, Item
 

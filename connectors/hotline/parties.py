@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.hotline.rows import text
+from connectors.json_rows import text
 from hub.model import PartyFacts
 from hub.vocabulary import PartyRole, PartyType
 

@@ -6,15 +6,13 @@ hub quarantines what cannot be mapped, alone.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-import orjson
-
-from hub.model import SHANGHAI, Item, clean_text
+from connectors.json_rows import dumps, text, wall_clock
+from hub.model import Item
 
 #: the state in which the hotline hides numbers (WIRES 4.9)
 ARCHIVED = "9"
@@ -22,45 +20,7 @@ ARCHIVED = "9"
 PHONES = ("callerPhone", "contactNumber", "respondentPhone")
 
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
-_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T].*)?", re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
-_REFUSED = re.compile("[\x00\ud800-\udfff]")
-#: outside these years a time is a typing error, and near the ends of the calendar arithmetic fails
-_YEARS = range(1900, 3000)
-
-
-def loads(body: bytes) -> Any:
-    """The JSON value. Raises ValueError. Lone surrogates, which orjson refuses, are kept for the mapping to strip."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        if rb"\u" not in body:
-            raise
-    try:
-        return json.loads(body.decode("utf-8"), parse_constant=_refuse)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
-
-
-def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
-    """The value as JSON bytes. Raises ValueError for what is nested beyond any sense."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else 0)
-    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
-        pass
-    try:
-        return json.dumps(value, sort_keys=sort_keys, separators=(",", ":")).encode()
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
-
-
-def text(value: Any) -> str:
-    """A scalar field as text, without what a database refuses; null, '' and absent are alike, as is a wrong type."""
-    if isinstance(value, str):
-        return (clean_text(value)[0] if _REFUSED.search(value) else value).strip()
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return ""
 
 
 def whole_number(value: Any) -> int | None:
@@ -71,30 +31,7 @@ def whole_number(value: Any) -> int | None:
 
 def stamp(value: Any) -> datetime | None:
     """``YYYY-MM-DD HH:mm:ss`` of Shanghai as an instant; None where it cannot be read."""
-    if not isinstance(value, str) or not _STAMP.fullmatch(value.strip()):
-        return None
-    try:
-        at = datetime.fromisoformat(value.strip()).replace(tzinfo=SHANGHAI)
-    except ValueError:
-        return None
-    return at if at.year in _YEARS else None
-
-
-def stamp_text(at: datetime) -> str:
-    """The wire's spelling of an instant, in whole seconds."""
-    return at.astimezone(SHANGHAI).replace(tzinfo=None).isoformat(" ", "seconds")
-
-
-def day(value: Any) -> date | None:
-    """``YYYY-MM-DD``; a time behind it is ignored. None where it cannot be read."""
-    match = _DAY.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        return None
-    try:
-        found = date(*(int(part) for part in match.groups()))
-    except ValueError:
-        return None
-    return found if found.year in _YEARS else None
+    return wall_clock(value, _STAMP)
 
 
 def state_of(row: Mapping[str, Any]) -> str:
@@ -183,7 +120,3 @@ def _pruned(value: Any) -> Any:
     if isinstance(value, list):
         return [_pruned(inner) for inner in value]
     return value
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from connectors.base import Received
-from connectors.hotline.rows import dumps, event_item, loads, order_item, unreadable_item
+from connectors.hotline.rows import event_item, order_item, unreadable_item
 from connectors.hotline.signing import SHA256, SIGN_TYPES, signature
+from connectors.json_rows import dumps, loads
 from hub.errors import AuthError
 from hub.model import Item
 

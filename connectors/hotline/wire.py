@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from connectors.base import HttpAnswer, HttpWire, InstanceConfig
 from connectors.hotline.paging import Listing, Place, confirmed
-from connectors.hotline.rows import dumps, loads, order_item, stamp, stamp_text, text, whole_number
+from connectors.hotline.rows import order_item, stamp, whole_number
 from connectors.hotline.signing import SHA256, signed_headers
+from connectors.json_rows import dumps, loads, stamp_text, text
 from connectors.pushing import in_doubt
 from hub.errors import AuthError, RejectedError, TransientError
 

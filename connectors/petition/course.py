@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from connectors.json_rows import day, text
 from connectors.petition import codes
-from connectors.petition.rows import day, stamp, text
+from connectors.petition.rows import stamp
 from hub.model import UnknownCode
 
 _UNIT = re.compile(r"[0-9]{12}")

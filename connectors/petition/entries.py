@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from connectors.json_rows import stamp_text
 from connectors.petition import codes
 from connectors.petition.course import Course, Step, unit
-from connectors.petition.rows import stamp_text
 from hub.model import Entry, HandOver, Result, shanghai_midnight
 from hub.vocabulary import Channel, HandlingEventKind, Outcome, ReferralState
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.base import InstanceConfig
+from connectors.json_rows import loads, text
 from connectors.petition import codes
 from connectors.petition.course import Course, read_course, unknown_in
 from connectors.petition.entries import entries_of, hand_over_of, result_of
 from connectors.petition.parties import read_parties
-from connectors.petition.rows import loads, stamp, text
+from connectors.petition.rows import stamp
 from hub.errors import BadPayloadError
 from hub.model import CaseFacts, Item, RecordName, Reference, UnknownCode
 from hub.vocabulary import (

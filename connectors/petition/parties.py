@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connectors.json_rows import text
 from connectors.petition import codes
-from connectors.petition.rows import text
 from hub.model import PartyFacts, UnknownCode
 from hub.vocabulary import PartyRole, PartyType, Sex
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from connectors.base import HttpWire
+from connectors.json_rows import dumps, loads, stamp_text
 from connectors.petition import codes
-from connectors.petition.rows import dumps, loads, stamp_text
 from connectors.petition.wire import PetitionApi
 from connectors.pushing import clean, in_doubt, number_from, require
 from hub.commands import AboutRecord, Command, Decline, Extend, Receipt, Return, Sign

@@ -7,15 +7,13 @@ the hub quarantines what cannot be mapped, alone.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-import orjson
-
+from connectors.json_rows import dumps, stamp_text, text, wall_clock
 from hub.errors import TransientError
-from hub.model import SHANGHAI, Item, clean_text
+from hub.model import Item
 
 #: fields of ``xfj`` and ``blfss`` that may come as a bare date, meaning 00:00:00 (WIRES 3.13)
 MIXED_STAMPS = frozenset({"djsj", "blsj"})
@@ -23,10 +21,6 @@ MIXED_STAMPS = frozenset({"djsj", "blsj"})
 VOLATILE = frozenset({"hash", "sjjhzt"})
 
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}:[0-9]{2})?")
-_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T].*)?", re.DOTALL)
-_REFUSED = re.compile("[\x00\ud800-\udfff]")
-#: outside these years a time is a typing error, and near the ends of the calendar arithmetic fails
-_YEARS = range(1900, 3000)
 #: with more whole letters of UTF-8 for each broken one an answer is damaged UTF-8 and not GB18030
 _DAMAGED = 3
 
@@ -61,67 +55,9 @@ def _is_damaged_utf8(body: bytes) -> bool:
     return len(letters) - broken > _DAMAGED * broken
 
 
-def loads(written: str | bytes) -> Any:
-    """The JSON value. Raises ValueError. Lone surrogates, which orjson refuses, are kept for the mapping to strip."""
-    try:
-        return orjson.loads(written)
-    except orjson.JSONDecodeError:
-        known = written.decode() if isinstance(written, bytes) else written
-        if "\\u" not in known:
-            raise
-    try:
-        return json.loads(known, parse_constant=_refuse)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
-
-
-def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
-    """The value as JSON bytes. Raises ValueError for what is nested beyond any sense."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else 0)
-    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
-        pass
-    try:
-        return json.dumps(value, sort_keys=sort_keys, separators=(",", ":")).encode()
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
-
-
-def text(value: Any) -> str:
-    """A scalar field as text, without what a database refuses; null, '' and absent are alike, as is a wrong type."""
-    if isinstance(value, str):
-        return (clean_text(value)[0] if _REFUSED.search(value) else value).strip()
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    return ""
-
-
 def stamp(value: Any) -> datetime | None:
     """``YYYY-MM-DD HH:mm:ss`` of Shanghai, or a bare date as its 00:00:00; None where it cannot be read."""
-    if not isinstance(value, str) or not _STAMP.fullmatch(value.strip()):
-        return None
-    try:
-        at = datetime.fromisoformat(value.strip()).replace(tzinfo=SHANGHAI)
-    except ValueError:
-        return None
-    return at if at.year in _YEARS else None
-
-
-def stamp_text(at: datetime) -> str:
-    """The wire's spelling of an instant, in whole seconds."""
-    return at.astimezone(SHANGHAI).replace(tzinfo=None).isoformat(" ", "seconds")
-
-
-def day(value: Any) -> date | None:
-    """``YYYY-MM-DD`` (a time behind it is ignored); None where it cannot be read."""
-    match = _DAY.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        return None
-    try:
-        found = date.fromisoformat(match[1])
-    except ValueError:
-        return None
-    return found if found.year in _YEARS else None
+    return wall_clock(value, _STAMP)
 
 
 def canonical(row: Any) -> bytes:
@@ -162,7 +98,3 @@ def _one_spelling(value: Any, name: str = "") -> Any:
     if name in MIXED_STAMPS and (at := stamp(value)):
         return stamp_text(at)
     return value
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")

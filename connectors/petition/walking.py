@@ -28,7 +28,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connectors.petition.rows import fingerprint, stamp, stamp_text
+from connectors.json_rows import stamp_text
+from connectors.petition.rows import fingerprint, stamp
 from connectors.petition.wire import Listed
 from hub.model import SHANGHAI, Cursor, Item
 

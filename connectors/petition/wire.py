@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from connectors.base import HttpAnswer, HttpWire, InstanceConfig
-from connectors.petition.rows import decode, dumps, fingerprint, loads, make_item, stamp, stamp_text, text
+from connectors.json_rows import dumps, loads, stamp_text, text
+from connectors.petition.rows import decode, fingerprint, make_item, stamp
 from connectors.pushing import in_doubt
 from hub.errors import AuthError, RejectedError, TransientError
 from hub.model import Item

@@ -71,11 +71,10 @@ class ControlAddress:
     async def _clock(self, command: Command) -> object:
         return {"clock": stamp(self._clockwork.now)}
 
-    async def _misbehave(self, command: Command) -> object:
-        options = {name: value for name, value in command.items() if name not in ("do", "mode", "times", "rate", "on")}
+    async def _misbehave(self, command: Command) -> dict[str, Any]:
         if "mode" in command:
             rate, on = float(command.get("rate", 1.0)), str(command.get("on", ""))
-            self._faults.switch(str(command["mode"]), int(command.get("times", 1)), rate, on, **options)
+            self._faults.switch(str(command["mode"]), int(command.get("times", 1)), rate, on, **options_of(command))
         return {"misbehaving": self._faults.state(), "modes": dict(self._faults.modes)}
 
     async def _pushes(self, command: Command) -> object:
@@ -88,6 +87,11 @@ class ControlAddress:
         """Around a change made behind the desk's back: all or nothing, and remembered."""
         self._clockwork.touch()
         return self._log.transaction()
+
+
+def options_of(command: Command) -> dict[str, Any]:
+    """What a mode may be told besides how often and where."""
+    return {name: value for name, value in command.items() if name not in ("do", "mode", "times", "rate", "on")}
 
 
 def _readable(body: bytes) -> object:

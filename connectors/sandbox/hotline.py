@@ -19,9 +19,8 @@ from pathlib import Path
 from aiohttp import web
 
 from connectors.sandbox.county import START, County
-from connectors.sandbox.court_build import Progress
-from connectors.sandbox.court_faults import CONTROL_PATH, faulty
-from connectors.sandbox.faults import Faults
+from connectors.sandbox.court_faults import faulty
+from connectors.sandbox.faults import MODES, Faults
 from connectors.sandbox.hotline_build import open_store
 from connectors.sandbox.hotline_control import HotlineControl
 from connectors.sandbox.hotline_desk import HotlineDesk
@@ -31,9 +30,13 @@ from connectors.sandbox.hotline_rule import HotlineRule
 from connectors.sandbox.hotline_sign import Application, Gate
 from connectors.sandbox.hotline_store import HotlineStore
 from connectors.sandbox.hotline_wire import HotlineWire
+from connectors.sandbox.http_faults import CONTROL_PATH
+from connectors.sandbox.kept_store import Progress
+from connectors.sandbox.loopback import listen
 from hub.errors import ConfigurationError
 
-_HOST = "127.0.0.1"
+#: its requests are signed one by one: there is no token to die
+HOTLINE_MODES = {**MODES, "expire": "the addresses of files are dead before their time"}
 #: a call holds a few thousand characters of words at most
 _LARGEST_BODY = 16 * 1024**2
 
@@ -104,7 +107,7 @@ async def start_hotline(options: HotlineOptions = HotlineOptions()) -> RunningHo
         store = await open_store(county, folder, options.keep, options.progress)
         undo.callback(store.close)
         desk, runner = await _start(options, county, store, undo)
-        base_url = await _listen(runner, options.port)
+        base_url = await listen(runner, options.port)
         desk.files.base_url = base_url
         if options.start_clock > desk.now:
             await desk.advance(int((options.start_clock - desk.now).total_seconds()))
@@ -117,7 +120,7 @@ async def start_hotline(options: HotlineOptions = HotlineOptions()) -> RunningHo
 async def _start(
     options: HotlineOptions, county: County, store: HotlineStore, undo: AsyncExitStack
 ) -> tuple[HotlineDesk, web.AppRunner]:
-    faults, lock, clock = Faults(county.seed, options.misbehave), asyncio.Lock(), options.transport_clock
+    faults, lock, clock = Faults(county.seed, options.misbehave, HOTLINE_MODES), asyncio.Lock(), options.transport_clock
     hook_faults = Faults(f"{county.seed}|webhooks", options.webhook_misbehave)
     settings = HookSettings(options.webhook_url, options.resend_factor, options.webhook_sign_type)
     files = HotlineFiles(options.secret, clock, faults)
@@ -135,15 +138,6 @@ async def _start(
     sender.start()
     undo.push_async_callback(sender.close)
     return desk, runner
-
-
-async def _listen(runner: web.AppRunner, port: int) -> str:
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, _HOST, port).start()
-    except OSError as exc:
-        raise ConfigurationError(f"port {port} is not free", hint="Choose another, or 0 for any.") from exc
-    return f"http://{_HOST}:{runner.addresses[0][1]}"
 
 
 async def serve_hotline(options: HotlineOptions, on_ready: Callable[[RunningHotline], None]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from connectors.sandbox import hotline_orders as orders
-from connectors.sandbox.court_rows import read_stamp, stamp
 from connectors.sandbox.hotline_desk import HotlineDesk
 from connectors.sandbox.hotline_orders import Order, State
 from connectors.sandbox.hotline_refusal import (
@@ -25,6 +24,7 @@ from connectors.sandbox.hotline_refusal import (
     success,
 )
 from connectors.sandbox.matters import CENTRE
+from connectors.sandbox.stamps import read_stamp, stamp
 
 REASONS = ("01", "02", "03", "09")
 _HANDLED = (State.SIGNED, State.IN_PROGRESS, State.EXTENDED)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import orjson
 
 from connectors.sandbox import hotline_orders as orders
-from connectors.sandbox.court_rows import read_stamp
 from connectors.sandbox.hotline_calls import answered_before, check, keep_answer, read_fields
 from connectors.sandbox.hotline_desk import HotlineDesk
 from connectors.sandbox.hotline_orders import COMPLAINTS
 from connectors.sandbox.hotline_refusal import PARAMETER, HotlineRefusal
+from connectors.sandbox.stamps import read_stamp
 
 SOURCE = "综治中心"
 _REQUIRED = ("requestId", "orderType", "title", "content", "at")

@@ -6,35 +6,34 @@ is void.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 
 import orjson
 
 from connectors.sandbox import hotline_orders as orders
+from connectors.sandbox.chance import luck
 from connectors.sandbox.county import County
-from connectors.sandbox.court_rows import luck, read_stamp, stamp
-from connectors.sandbox.court_store import Step
 from connectors.sandbox.hotline_course import Planned, another_unit, course_of, elsewhere, transfers_of
 from connectors.sandbox.hotline_files import HotlineFiles, file_names
 from connectors.sandbox.hotline_hooks import HookSettings
 from connectors.sandbox.hotline_orders import OPEN, Order, State
 from connectors.sandbox.hotline_rule import CENTRE_AGAIN, CLOSED, HotlineRule
 from connectors.sandbox.hotline_store import UNSENT, WAITING, HotlineStore
+from connectors.sandbox.living_desk import LivingDesk
 from connectors.sandbox.matters import CENTRE, Matter
+from connectors.sandbox.partner_store import Step
 from connectors.sandbox.routes import HOTLINE
-from hub.errors import UserInputError
+from connectors.sandbox.stamps import read_stamp, stamp
 from hub.vocabulary import county_tables
 
 DISPATCHED, CHASED, URGED, VISITED = "派单", "追办", "催办", "回访"
 _A_DAY = timedelta(days=1)
-_STEPS_AT_A_TIME = 200
 _CHASES = ("来电人再次来电，询问办理进展。", "来电人补充：对方仍未处理，请尽快联系。")
 _URGES = {1: "工单即将超过签收时限，请及时签收。", 2: "工单已超办理时限，请尽快办结。", 3: "工单严重超期，现予催办。"}
 
 
-class HotlineDesk:
+class HotlineDesk(LivingDesk):
     """One running hotline."""
 
     def __init__(
@@ -45,7 +44,7 @@ class HotlineDesk:
         #: called when an event waits to be told
         self.on_event: Callable[[], None] = lambda: None
         self._problem_names = problem_names()
-        self._steps: dict[str, Callable[[Step], None]] = {
+        steps: dict[str, Callable[[Step], None]] = {
             "day": self._day,
             "receive": self._receive,
             "play": self._play,
@@ -55,38 +54,7 @@ class HotlineDesk:
             "archive": self._archive,
             "redispatch": self._redispatch,
         }
-
-    @property
-    def now(self) -> datetime:
-        """The hotline's simulated clock."""
-        return read_stamp(self.store.fact("clock") or "")
-
-    async def advance(self, seconds: int) -> datetime:
-        """Move the clock on; everything due by then happens, each at its own time. Raises UserInputError."""
-        if seconds < 0:
-            raise UserInputError("a simulated clock does not run backwards")
-        until = self.now + timedelta(seconds=seconds)
-        self.touch()
-        is_more = True
-        while is_more:
-            is_more = self._some_steps(until)
-            # a long way is lived through without holding up those who only read
-            await asyncio.sleep(0)
-        return until
-
-    def _some_steps(self, until: datetime) -> bool:
-        with self.store.transaction():
-            for _ in range(_STEPS_AT_A_TIME):
-                step = self.store.take_step(until)
-                if step is None:
-                    self.store.remember("clock", stamp(until))
-                    return False
-                self._steps[step.name](step)
-            return True
-
-    def touch(self) -> None:
-        """Remember that this store is no longer as it was built."""
-        self.store.remember("touched", "1")
+        super().__init__(store, steps)
 
     def problem_name(self, code: str | None) -> str | None:
         """The name of a problem; None for a code that the county does not know."""

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from connectors.sandbox import hotline_orders as orders
-from connectors.sandbox.court_rows import read_stamp
-from connectors.sandbox.court_store import Key
 from connectors.sandbox.hotline_create import new_code
 from connectors.sandbox.hotline_desk import HotlineDesk
 from connectors.sandbox.hotline_orders import Order, State
 from connectors.sandbox.matters import CENTRE
+from connectors.sandbox.partner_store import Key
+from connectors.sandbox.stamps import read_stamp
 from hub.errors import NotFoundError, UserInputError
 
 _CLOSED = (State.CONCLUDED, State.VISITED, State.ARCHIVED)

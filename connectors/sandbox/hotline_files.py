@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from connectors.sandbox.court_rows import luck
+from connectors.sandbox.chance import luck
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.hotline_orders import Order, State
 from connectors.sandbox.matters import Matter

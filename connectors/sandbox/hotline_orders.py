@@ -12,11 +12,11 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from connectors.sandbox.court_rows import luck, stamp
+from connectors.sandbox.chance import luck
 from connectors.sandbox.matters import CENTRE, CENTRE_NAME, Matter
 from connectors.sandbox.people import Person
 from connectors.sandbox.routes import HOTLINE, POLICE
-from connectors.sandbox.stamps import moved_on
+from connectors.sandbox.stamps import moved_on, stamp
 from hub.vocabulary import PartyRole
 
 Order: TypeAlias = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from connectors.sandbox.court_rows import luck
+from connectors.sandbox.chance import luck
 from connectors.sandbox.hotline_course import NOT_REACHED, SATISFACTIONS, visited
 from hub.errors import UserInputError
 

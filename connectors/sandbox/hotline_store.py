@@ -1,22 +1,20 @@
-"""The hotline's store: its orders listed by (updatedAt, id), and the events it tells by webhook."""
+"""The hotline's own SQLite file: its orders listed by (updatedAt, id), and the events it tells by webhook."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 
 import orjson
 
-from connectors.sandbox.court_rows import read_stamp, stamp
-from connectors.sandbox.court_store import Key
-from connectors.sandbox.hotline_ledger import SCHEMA, Ledger
 from connectors.sandbox.hotline_orders import Order
-from connectors.sandbox.stamps import moved_on
+from connectors.sandbox.partner_store import Key, PartnerStore
+from connectors.sandbox.stamps import moved_on, read_stamp, stamp
 
-_SCHEMA = """
+_TABLES = """
+CREATE TABLE receipt(key TEXT PRIMARY KEY, content BLOB NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE item(
     id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, updated_at TEXT NOT NULL, hash TEXT NOT NULL,
     body BLOB NOT NULL);
@@ -29,7 +27,7 @@ CREATE TABLE attempt(
 CREATE INDEX attempt_hook ON attempt(hook_id);
 """
 #: made after the history is written: building it once is faster than keeping it up
-_INDEX = "CREATE UNIQUE INDEX item_listed ON item(updated_at, id)"
+_INDEX = "CREATE UNIQUE INDEX item_listed ON item(updated_at, id);"
 _INSERT = "INSERT INTO item(id, code, updated_at, hash, body) VALUES(?, ?, ?, ?, ?)"
 #: states of an event: waiting for its next attempt, over in one way or another
 WAITING, DELIVERED, GIVEN_UP, UNSENT, DROPPED = "waiting", "delivered", "given up", "unsent", "dropped"
@@ -45,25 +43,10 @@ class Hook:
     attempts: int
 
 
-class HotlineStore(Ledger):
+class HotlineStore(PartnerStore):
     """One open store."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        #: how far the partner's clock is off for the next change; none unless it misbehaves
-        self.skew: Callable[[], timedelta] = timedelta
-
-    @classmethod
-    def create(cls, path: Path) -> HotlineStore:
-        """A new, empty store without its listing index; :meth:`finish` makes it."""
-        store = cls(path)
-        store._db.executescript(SCHEMA + _SCHEMA)
-        return store
-
-    def finish(self) -> None:
-        """Make the index after the history has been written."""
-        self._db.execute(_INDEX)
-        self._db.execute("ANALYZE")
+    tables, indexes = _TABLES, _INDEX
 
     # orders
 
@@ -120,6 +103,17 @@ class HotlineStore(Ledger):
         if skew:
             held = self.get(order["workordercode"])
             order["updatedAt"] = moved_on(read_stamp(order["updatedAt"]) + skew, held["updatedAt"] if held else None)
+
+    # calls of the hub
+
+    def receipt(self, key: str) -> tuple[bytes, bytes] | None:
+        """(content, answer) of an accepted call with this transaction key."""
+        found = self._db.execute("SELECT content, answer FROM receipt WHERE key=?", (key,)).fetchone()
+        return (bytes(found[0]), bytes(found[1])) if found else None
+
+    def keep_receipt(self, key: str, content: bytes, answer: bytes) -> None:
+        """Remember a transaction key for ever; the first content stays."""
+        self._db.execute("INSERT OR IGNORE INTO receipt VALUES(?, ?, ?)", (key, content, answer))
 
     # events
 

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import orjson
 from aiohttp import web
 
-from connectors.sandbox.court_rows import read_stamp
 from connectors.sandbox.court_wire import answer
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.hotline_calls import VERBS, read_call, receive_call
@@ -19,6 +17,7 @@ from connectors.sandbox.hotline_desk import HotlineDesk
 from connectors.sandbox.hotline_orders import Order, touched
 from connectors.sandbox.hotline_refusal import PARAMETER, SIGNATURE, UNKNOWN_ORDER, HotlineRefusal, success
 from connectors.sandbox.hotline_sign import Gate
+from connectors.sandbox.stamps import read_stamp
 
 LARGEST_PAGE = 200
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
@@ -155,11 +154,3 @@ def _listing(request: web.Request) -> Listing:
     if fields not in ("", "key"):
         raise HotlineRefusal(PARAMETER, "fields")
     return Listing(updated_from, int(after_id), int(size), fields == "key")
-
-
-def readable(body: bytes) -> object:
-    """A received body for the eyes of a test."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body.decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from connectors.base import AnyWire, Connector, InstanceConfig, Window
 from connectors.conformance.bench import Held, PartnerBench
 from connectors.conformance.law import LawBrokenError, require
-from hub.errors import OrphanError, TransientError
+from hub.errors import BadPayloadError, OrphanError, TransientError
 from hub.model import CaseFacts, Cursor, DigestEntry, Item, Page
 
 T = TypeVar("T")
@@ -193,8 +193,14 @@ class Exam:
             )  # fmt: skip
 
     def facts(self, connector: Connector, items: Iterable[Item]) -> list[CaseFacts]:
-        """What these items say, records only."""
-        return [fact for item in items for fact in connector.map(item) if isinstance(fact, CaseFacts)]
+        """What these items say, records only; an item that cannot be understood says nothing."""
+        found: list[CaseFacts] = []
+        for item in items:
+            try:
+                found += [fact for fact in connector.map(item) if isinstance(fact, CaseFacts)]
+            except BadPayloadError:
+                continue
+        return found
 
     def composed(self, connector: Connector, taken: Taken) -> dict[tuple[str, str], CaseFacts]:
         """Each record from the newest version of each of its items, unless its opening part is missing."""

@@ -24,14 +24,14 @@ from app.wiring import Hub
 from connectors.base import Connector, WebhookConnector
 from hub.errors import AuthError, ConfigurationError
 from sync_jobs.runs import count_incidents
-from sync_jobs.webhooks import keep_webhook
+from sync_jobs.webhooks import WebhookKeeper
 
 #: all of them reach us, so that a wrong one is counted
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: a slower body is cut off; the hotline waits 3 s for its whole answer
 BODY_TIMEOUT_S = 5.0
 #: bodies held in memory at once, over all partners
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 128
 #: refusals are counted in memory and written together
 COUNT_EVERY_S = 2.0
 
@@ -70,6 +70,7 @@ class Hooks:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._keeper = WebhookKeeper(hub.desk)
         self._at_once = 0
         self._to_apply: set[str] = set()
         self._refused: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -110,7 +111,7 @@ class Hooks:
         self._at_once += 1
         try:
             body = await _body(request, self._hub.settings.instances[name].webhook_max_bytes)
-            received = await keep_webhook(self._hub.desk, connector, _headers(request), body)
+            received = await self._keeper.take(connector, _headers(request), body)
         except AuthError as exc:
             raise _RefusedError(_kind(exc)) from exc
         except (SQLAlchemyError, OSError) as exc:

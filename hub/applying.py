@@ -1,6 +1,7 @@
 """Applying: kept items become case records with their history. Map, resolve, tell, write, link.
 
-Items are applied in batches, each one transaction. What cannot be mapped is quarantined alone. A batch the database
+Items are applied in batches, each one transaction: as many as fit into a short one where writers wait for each other.
+What cannot be mapped is quarantined alone. A batch the database
 refuses is applied again one item at a time, so that one bad record never holds the others. Applying the same item
 twice changes nothing, and the order in which versions arrive does not change where a record ends.
 """
@@ -25,12 +26,13 @@ from hub.model import CaseFacts, Mapper, Removal, Source
 from hub.records import Family
 from hub.removal import remove_in
 from hub.store.lookup import chunks
+from hub.store.pace import Pace
 from hub.store.tables import inbox_items
 from hub.store.turn import take_turn
 from hub.telling import RecordWork
 from hub.versions import Version
 
-#: items per transaction (law 9)
+#: items per transaction at most (law 9)
 BATCH = 500
 
 #: raises LeaseLostError inside the writing transaction when somebody else took the job over
@@ -61,26 +63,28 @@ async def apply_pending(
 ) -> Applied:
     """Apply everything of one instance that waits, oldest delivery first."""
     done = Applied()
+    pace = Pace(desk.store, batch)
     while True:
-        before = done.items
+        before, wanted = done.items, pace.size
         try:
-            taken = await _one_batch(desk, source, mapper, fence, batch, done)
+            taken = await _one_batch(desk, source, mapper, fence, pace, done)
         except _REFUSALS as exc:
             if not _is_the_items_fault(exc):
                 raise
-            taken = await _one_by_one(desk, source, mapper, fence, batch, done)
+            taken = await _one_by_one(desk, source, mapper, fence, wanted, done)
         if progress is not None:
             progress(done.items - before)
-        if taken < batch:
+        if taken < wanted:
             return done
 
 
-async def _one_batch(desk: Desk, source: Source, mapper: Mapper, fence: Fence, batch: int, done: Applied) -> int:
+async def _one_batch(desk: Desk, source: Source, mapper: Mapper, fence: Fence, pace: Pace, done: Applied) -> int:
     async with desk.store.write() as tx:
         await fence(tx)
         await take_turn(tx, desk.county)
-        waiting = await versions.pending(tx, desk, source.instance, mapper, limit=batch)
-        part = await apply_versions(tx, desk, source, mapper, waiting)
+        with pace.measured():
+            waiting = await versions.pending(tx, desk, source.instance, mapper, limit=pace.size)
+            part = await apply_versions(tx, desk, source, mapper, waiting)
     _add(done, part)
     return len(waiting)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy import delete
@@ -15,11 +16,12 @@ from hub.store.upsert import dialect_insert
 KEPT = timedelta(days=1)
 
 
-async def take(tx: AsyncConnection, desk: Desk, instance: str, nonce: str) -> bool:
-    """Whether nobody took it before; it is taken when this transaction commits."""
-    row = {"instance": instance, "nonce": nonce, "county": desk.county, "seen_at": desk.clock()}
-    taken = await tx.execute(dialect_insert(tx, webhook_nonces).values(row).on_conflict_do_nothing())
-    return bool(taken.rowcount)
+async def take(tx: AsyncConnection, desk: Desk, instance: str, nonces: Iterable[str]) -> set[str]:
+    """Those of them that nobody took before; they are taken when this transaction commits."""
+    now = desk.clock()
+    rows = [{"instance": instance, "nonce": nonce, "county": desk.county, "seen_at": now} for nonce in set(nonces)]
+    taken = dialect_insert(tx, webhook_nonces).values(rows).on_conflict_do_nothing()
+    return set((await tx.execute(taken.returning(webhook_nonces.c.nonce))).scalars())
 
 
 async def forget_old(desk: Desk) -> int:

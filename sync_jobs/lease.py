@@ -19,7 +19,7 @@ class FencedStore(Store):
     """``write`` raises LeaseLostError before anything is written once another worker took the job over."""
 
     def __init__(self, store: Store, claim: Claim) -> None:
-        super().__init__(store.engine, store.writing)
+        super().__init__(store.engine, store.turns)
         self._claim = claim
 
     @asynccontextmanager

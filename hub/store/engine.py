@@ -1,27 +1,32 @@
 """The engine: one way to open either database, and two ways to use it, ``read`` and ``write``.
 
 SQLite runs WAL with ``synchronous=FULL``, ``secure_delete`` and recursive triggers; every write starts
-``BEGIN IMMEDIATE``, so that a read-then-write never loses an update and waiters queue instead of failing.
+``BEGIN IMMEDIATE``, so that a read-then-write never loses an update and waiters queue instead of failing. Whoever
+writes much leaves gaps (``hub.store.turns``), and whoever waits looks often enough to find one.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import sqlite3
+import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub.errors import ConfigurationError
+from hub.store.turns import NoTurns, Turns
 
 #: how long a SQLite writer waits for another before it fails
 BUSY_TIMEOUT_MS = 30_000
+#: SQLite's own waiting looks ever more seldom, at last every 100 ms, and so would miss a short gap: it begins anew
+_LOOK_MS = 30
 
 
 def _dumps(value: Any) -> str:
@@ -71,20 +76,35 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("hub_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("hub_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_LOOK_MS}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as exc:
+                code = getattr(exc.orig, "sqlite_errorcode", 0)
+                if code & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 class Store:
     """The open database. ``read`` never blocks a writer; ``write`` is one transaction, committed at its end."""
 
-    def __init__(self, engine: AsyncEngine, writing: asyncio.Lock | None = None) -> None:
+    def __init__(self, engine: AsyncEngine, turns: Turns | NoTurns | None = None) -> None:
+        """``turns``: of a store on the same engine, whose writers are ours too."""
         self.engine = engine
         #: ``sqlite`` or ``postgresql``
         self.kind = engine.dialect.name
-        #: held while this process writes to SQLite, whose own waiters ask again and again: whoever asks at the right
-        #: moment goes first, and a busy lane kept another one waiting until it failed. Here they stand in line
-        self.writing = writing or asyncio.Lock()
+        #: whether everybody who writes waits for everybody else
+        self.has_one_writer = self.kind == "sqlite"
+        self.turns = turns or (Turns() if self.has_one_writer else NoTurns())
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -95,14 +115,15 @@ class Store:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed when the block ends well, rolled back otherwise."""
-        async with self._in_line(), self.engine.connect() as connection:
+        """One transaction: committed when the block ends well, rolled back otherwise.
+
+        Never inside another one of the same store: on SQLite it would wait for itself.
+        """
+        async with self.turns.mine() as turn, self.engine.connect() as connection:
             connection = await connection.execution_options(hub_write=True)
             async with connection.begin():
+                turn.begun()
                 yield connection
-
-    def _in_line(self) -> AbstractAsyncContextManager[None]:
-        return self.writing if self.kind == "sqlite" else nullcontext()
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -79,7 +79,7 @@ def serving(config: Path) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     assert process.stdout is not None
     try:
-        found = re.search(r"http://[0-9.:]+", process.stdout.readline())
+        found = re.search(r"http:\S+(?=/graphql)", process.stdout.readline())
         if found is None:
             raise SystemExit("the web server did not start")
         yield found[0]

@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
 from connectors.base import Connector
 from hub import attachments, versions
 from hub.attachments import Outcome, Sealed, Waiting
@@ -23,6 +26,7 @@ from hub.sequencer import sequence_all
 from hub.vocabulary import AttachmentReason
 from sync_jobs.downloads import Downloads
 
+_log = structlog.get_logger("files")
 #: files in the air at once, and kept in one transaction
 _TOGETHER = 4
 #: so many files in a row that the host did not answer end the run: they wait without having been tried
@@ -95,6 +99,16 @@ class _Run:
         return [Outcome(of, result) for of, result in got.items()]
 
     async def _one(self, facts: AttachmentFacts | None) -> Sealed | AttachmentReason:
+        try:
+            return await self._tried(facts)
+        except SQLAlchemyError:
+            raise
+        except Exception as exc:
+            # a file over which we stumble stops itself only: else it would be the first again, and stop all others
+            _log.error("a file could not be handled", instance=self.connector.config.name, error=type(exc).__name__)
+            return AttachmentReason.SERVER_ERROR
+
+    async def _tried(self, facts: AttachmentFacts | None) -> Sealed | AttachmentReason:
         if facts is None or not (facts.inline or facts.url):
             return AttachmentReason.NO_ADDRESS
         if facts.inline:
@@ -128,6 +142,10 @@ class _Run:
                 items = await self.connector.fetch(self.wire, [native_id])
                 said = [fact for item in items for fact in self.connector.map(item) if isinstance(fact, CaseFacts)]
             except PartnerError:
+                continue
+            except Exception as exc:  # a mapping that stumbles, as when the item was applied
+                _log.error("a re-read record cannot be mapped", instance=self.connector.config.name,
+                           error=type(exc).__name__)  # fmt: skip
                 continue
             marked = {mark: one for facts in said for mark, one in self._marked(facts).items()}
             found |= {_key(of): marked[of.ref_hash] for of in expired

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urljoin
 
 import aiohttp
 from yarl import URL
@@ -60,7 +61,8 @@ def checked(address: str, hosts: frozenset[str]) -> URL | AttachmentReason:
         # what is checked is what is asked, byte by byte: it may be signed as it stands
         url = URL(address, encoded=address.isascii())
         host, port = url.raw_host, url.port
-    except ValueError:
+    except Exception:
+        # the parser stumbles over hostile text in more ways than it says; whatever it is, it is no address
         return AttachmentReason.BAD_ADDRESS
     if url.scheme not in _DEFAULT_PORTS or not host or not port or url.user is not None or url.password is not None:
         return AttachmentReason.BAD_ADDRESS
@@ -109,11 +111,11 @@ class AiohttpDownloads:
             ) as response:
                 if response.status not in _REDIRECTS:
                     return await self._read(response)
-                target = url.join(URL(response.headers.get("Location", "")))
-                if url.scheme == "https" and target.scheme == "http":
+                target = checked(urljoin(str(url), response.headers.get("Location", "")), self._options.hosts)
+                if isinstance(target, URL) and url.scheme == "https" and target.scheme == "http":
                     # what was asked in secret is not told in the open
                     return AttachmentReason.BAD_ADDRESS
-                url = checked(str(target), self._options.hosts)
+                url = target
         return AttachmentReason.SERVER_ERROR
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | AttachmentReason:

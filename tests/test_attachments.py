@@ -192,7 +192,7 @@ async def test_addresses_that_are_none_are_refused_unasked(desk: Desk, server: F
     host = server.host
     bad = (
         f"http://user:pw@{host}/a", f"ftp://{host}/a", "file:///etc/passwd", "a.jpg", "//x/a", f"http://{host}/a b",
-        "http:" + "//[::1", f"http://{host}/{'x' * 5000}", f"http://{host}\\@evil.example/a", "http:///a",
+        "http:" + "//[::1]@", "http:" + "//[::1", f"http://{host}/{'x' * 5000}", f"http://{host}\\@evil.example/a", "http:///a",
     )  # fmt: skip
     foreign = ("http://127.0.0.1:1/a", "http://evil.example/a", "http://127.0.0.1.evil.example/a", "http://localhost/a")
     hub = paper(desk, server)
@@ -337,6 +337,33 @@ async def test_a_silent_file_server_costs_one_run_little(desk: Desk, server: Fil
     assert len(tried) == report.missed["TIMED_OUT"] == 4
     # the rest was not tried, and is next
     assert (await hub.fetch(budget_s=0)).is_cut_short and len(server.asked) == 4
+
+
+async def test_a_file_over_which_we_stumble_stops_no_other(
+    desk: Desk, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = paper(desk, server)
+    hub.connector.put("A", *({"name": name, "url": server.put(f"/{name}", JPEG + name.encode())} for name in "abcdef"))
+    whole = attachments.seal
+
+    def stumbling(desk: Desk, content: bytes, known: bool = False) -> Any:
+        if content.endswith(b"f"):
+            raise ZeroDivisionError
+        return whole(desk, content, known)
+
+    monkeypatch.setattr(attachments, "seal", stumbling)
+    await hub.take_in()
+    assert await hub.ends() == [("STORED", None)] * 5 + [("PENDING", "SERVER_ERROR")]
+
+
+async def test_a_redirect_to_what_is_no_address_is_refused(desk: Desk, server: FileServer) -> None:
+    async def away(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=302, headers={"Location": "http:" + "//[::1]@"})
+
+    hub = paper(desk, server)
+    hub.connector.put("A", {"name": "a.jpg", "url": server.answer("/a", away)})
+    await hub.take_in()
+    assert await hub.ends() == [("REFUSED", "BAD_ADDRESS")]
 
 
 async def test_a_run_killed_between_fetching_and_keeping_loses_nothing(

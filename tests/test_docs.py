@@ -284,6 +284,11 @@ def test_every_reason_of_quarantine_is_explained() -> None:
         assert f"`{reason}" in explained, reason
 
 
+def test_every_reason_why_a_file_is_missing_is_explained() -> None:
+    explained = {reason for cells in rows(section(OPERATOR, "Files")) for reason in quoted(cells[0])}
+    assert explained == {reason.value for reason in ENUMERATIONS["AttachmentReason"]}
+
+
 def test_every_mode_of_misbehaving_is_explained() -> None:
     listed = {mode for cells in rows(section(INTEGRATOR, "Its control address")) for mode in quoted(cells[0])}
     assert set(MODES) <= listed

@@ -26,8 +26,10 @@ from sync_jobs.queue import Claim
 from .databases import Database
 from .files_kit import JPEG, FileServer, file_server, paper
 from .graphql_rows import County, Door
+from .hotline_double import dispatched, order, webhook
 from .hub_kit import open_desk
 from .test_graphql_cost import counted
+from .webhooks_kit import listening
 
 
 @pytest.fixture
@@ -222,3 +224,20 @@ async def test_a_pull_job_fetches_files_and_a_person_may_ask_again(database: Dat
 async def _files(hub: Hub) -> list[AttachmentRow]:
     async with hub.store.read() as connection:
         return await attachments.listed(connection, limit=1000)
+
+
+async def test_a_webhooks_files_are_fetched_by_the_job_that_takes_it_in(
+    database: Database, tmp_path: Path, server: FileServer
+) -> None:
+    address = server.put("/现场.jpg", JPEG) + "?token=1"
+    told = order(1, **dispatched(1, attachments=address))
+    async with listening(database.url, tmp_path, attachment_hosts=[server.host]) as hub:
+        status, _ = await hub.post(webhook(told, "派单", 1, "2024-06-12 12:18:11"))
+        assert status == 200
+        await hub.eventually_worked()
+        (row,) = await _files(hub.hub)
+        assert (row.state, row.name, row.kind) == ("STORED", "现场.jpg", "PHOTO")
+        async with hub.http.get(f"{hub.address}/files/{row.id}") as answer:
+            assert (answer.status, await answer.read()) == (200, JPEG)
+        async with hub.http.head(f"{hub.address}/files/{row.id}") as answer:
+            assert (answer.status, answer.content_length, await answer.read()) == (200, len(JPEG), b"")

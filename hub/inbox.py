@@ -71,7 +71,7 @@ async def keep_page(
     now = desk.clock()
     arriving = _distinct(desk, items)
     known = await _known(tx, instance, {key for key, *_ in arriving})
-    keys = await _data_keys(tx, desk, instance, {owner for _, _, _, owner, _ in arriving}, now)
+    keys = await data_keys_of(tx, desk, instance, {owner for _, _, _, owner, _ in arriving}, now)
     page_id = new_id("pag", desk.county)
     rows: list[dict[str, Any]] = []
     confirmed: list[dict[str, Any]] = []
@@ -204,7 +204,7 @@ async def _known(tx: AsyncConnection, instance: str, item_keys: set[str]) -> dic
     return known
 
 
-async def _data_keys(
+async def data_keys_of(
     tx: AsyncConnection, desk: Desk, instance: str, owners: set[str], now: datetime
 ) -> dict[str, tuple[str, DataKey | None]]:
     """Each owner's data key, made where there is none; None where it was destroyed by an erasure."""

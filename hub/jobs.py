@@ -18,6 +18,9 @@ from hub.store.tables import jobs
 #: take in what waits in the inbox of one instance, by webhook or put back by a person; asks the partner nothing
 APPLY = "apply"
 
+#: carry what waits in the outbox to one instance
+PUSH = "push"
+
 #: what a waiting worker listens on
 CHANNEL = "hub_jobs"
 
@@ -25,6 +28,11 @@ CHANNEL = "hub_jobs"
 def lane_of(instance: str) -> str:
     """Everything that touches one partner's records shares a lane: never two at once."""
     return f"instance:{instance}"
+
+
+def push_lane_of(instance: str) -> str:
+    """Pushes do not wait for a pull, nor a pull for pushes."""
+    return f"push:{instance}"
 
 
 async def put_in_line(tx: AsyncConnection, desk: Desk, kind: str, instance: str) -> None:
@@ -35,7 +43,8 @@ async def put_in_line(tx: AsyncConnection, desk: Desk, kind: str, instance: str)
     if (await tx.execute(waiting.with_for_update(read=True))).first() is not None:
         return
     latest = (await tx.execute(select(func.max(jobs.c.due_at)).where(jobs.c.job == job))).scalar_one()
-    await tx.execute(jobs.insert().values(job_row(desk.county, job, lane_of(instance), _after(latest, desk.clock()))))
+    lane = push_lane_of(instance) if kind == PUSH else lane_of(instance)
+    await tx.execute(jobs.insert().values(job_row(desk.county, job, lane, _after(latest, desk.clock()))))
     await announce(tx)
 
 

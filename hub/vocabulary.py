@@ -407,6 +407,18 @@ class DifferenceResolution(Term):
     OPEN = ("OPEN", "未解决", "Not repaired yet")
 
 
+class MessageState(Term):
+    """How far a message to a partner came (推送状态)."""
+
+    QUEUED = ("QUEUED", "待发送", "Queued")
+    DELIVERED = ("DELIVERED", "已送达", "Delivered, the answer is awaited")
+    ACKED = ("ACKED", "对方已确认", "Acknowledged")
+    REFUSED = ("REFUSED", "对方拒绝", "Refused by the partner")
+    DEAD = ("DEAD", "发送失败", "Given up, a person must act")
+    UNCERTAIN = ("UNCERTAIN", "结果不明", "Uncertain, a person must decide")
+    DISCARDED = ("DISCARDED", "已弃置", "Discarded by a person")
+
+
 class UserErrorCode(Term):
     """Why a mutation did nothing (拒绝原因)."""
 
@@ -465,7 +477,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
             UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason, Performance,
-            TransferGround,
+            TransferGround, MessageState,
         )
     }
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, text
 
 from hub.store.tables.base import Instant, county_column, id_column, metadata
 
@@ -32,6 +32,14 @@ disputes = Table(
     Column("merged_into", Text),
     #: its earliest-received opening record; a merged shell comes back with it after a split
     Column("opening_record_id", Text, nullable=False),
+    #: what the hub's own acts say on top of the facts: state, since when, the state a suspension goes back to
+    Column("own_state", Text),
+    Column("own_since", Instant),
+    Column("own_outcome", Text),
+    Column("suspended_from", Text),
+    #: who at the centre has it in hand: unit code, and a name (people's words)
+    Column("assignee_code", Text, nullable=False, server_default=text("''")),
+    Column("assignee_name", Text, nullable=False, server_default=text("''")),
     #: false while merged away or while every record of it is gone at the source
     Column("is_live", Boolean, nullable=False),
     Column("record_count", Integer, nullable=False),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
 
-from hub.store.tables.base import Instant, county_column, id_column, metadata
+from hub.store.tables.base import Instant, Json, county_column, id_column, metadata
 
 referrals = Table(
     "referrals",
@@ -38,6 +38,14 @@ referrals = Table(
     Column("return_acked_at", Instant),
     Column("due_at", Instant),
     Column("partner_ref", Text, nullable=False),
+    #: what the partner's record tells, and what we did: codes and instants; the columns above follow from both
+    Column("told", Json),
+    Column("own", Json),
+    #: people's words of our own conclusion or refusal
+    Column("own_undisputed_facts", Text, nullable=False, server_default=text("''")),
+    Column("own_words", Text, nullable=False, server_default=text("''")),
+    #: the partner it goes to, where a wire carries it; '' is worked by hand. NULL for an inbound one
+    Column("instance", Text),
     #: false where the result is older than the instance's live_from: history owes no return
     Column("owes_return", Boolean, nullable=False),
     #: false once the partner took the hand-over back

@@ -9,6 +9,11 @@ from datetime import UTC, datetime
 from hub.quoting import FindQuoted, nothing_quoted
 from hub.sealing import KeyRing
 from hub.store.engine import Store
+from hub.vocabulary import CommandKind
+
+
+def _carries_nothing(_instance: str) -> frozenset[CommandKind]:
+    return frozenset()
 
 
 def utc_now() -> datetime:
@@ -30,3 +35,7 @@ class Desk:
     size_guard: int = 12
     #: finds the numbers of partners' records in people's words
     find_quoted: FindQuoted = nothing_quoted
+    #: what the wire of an instance carries outward; a channel without a wire is worked by hand
+    carries: Callable[[str], frozenset[CommandKind]] = _carries_nothing
+    #: 12-digit unit code of the dispute centre
+    centre_code: str = ""

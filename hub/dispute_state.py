@@ -1,13 +1,15 @@
 """Where a dispute stands, as its records and referrals tell it: a pure function of current facts (law 3).
 
 An open referral: ASSIGNED, IN_PROGRESS once accepted. Concluded: RESOLVED when agreed, performed or self-settled, else
-UNRESOLVED; docketed afterwards, or docketed without a referral: EXITED; refused: REJECTED; else REGISTERED.
+UNRESOLVED; docketed afterwards, or docketed without a referral: EXITED; refused: REJECTED; else REGISTERED. The hub's
+own acts fold on top: the later word counts, but what a person closed, rejected or withdrew stays so whatever arrives,
+and a suspension ends by an act, or by an end that the facts tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +20,8 @@ from hub.vocabulary import (
     DisputeState,
     Outcome,
     Procedure,
+    ReferralDirection,
+    ReferralMode,
     ReferralState,
 )
 
@@ -50,15 +54,28 @@ def derive(records: Sequence[Any], referrals: Iterable[Any]) -> Standing:
     # words of a record that is gone at the source no longer tell where the dispute stands
     gone = {row.id for row in records if row.deleted_at_source is not None}
     told = [row for row in records if row.id not in gone] or list(records)
+    standing_now = [row for row in referrals if row.record_id not in gone]
     handed = sorted(
-        (row for row in referrals if row.record_id not in gone), key=lambda row: (row.sent_at, row.source_event_id)
+        (row for row in standing_now if row.direction == ReferralDirection.IN.value),
+        key=lambda row: (row.sent_at, row.source_event_id),
     )
+    # whom we called in holds it only once they took it, and a helper never does
+    taken = [
+        row
+        for row in standing_now
+        if row.direction == ReferralDirection.OUT.value
+        and row.mode != ReferralMode.ASSIST.value
+        and row.accepted_at is not None
+        and ReferralState(row.state) in OPEN_STATES
+    ]
     is_open = [row for row in handed if ReferralState(row.state) in OPEN_STATES]
     concluded = [row for row in handed if ReferralState(row.state) in CONCLUDED_STATES and row.concluded_at]
     dockets = [row for row in told if row.docketed_at is not None]
     latest = max(told, key=_by_receipt)
 
     holder = is_open[-1].to_code if is_open else last.agency_code
+    if taken:
+        holder = max(taken, key=lambda row: (row.accepted_at, row.id)).to_code
     procedure = Procedure(latest.procedure) if latest.procedure else Procedure.INTAKE
     classification = max((Classification(row.classification) for row in records), key=_CLASSIFICATIONS.index)
 
@@ -86,6 +103,27 @@ def derive(records: Sequence[Any], referrals: Iterable[Any]) -> Standing:
     if refusals:
         return standing(DisputeState.REJECTED, max(refusals))
     return standing(DisputeState.REGISTERED, first.received_at)
+
+
+#: stays whatever facts arrive, until a person reopens it
+_FINAL = frozenset({DisputeState.CLOSED, DisputeState.REJECTED, DisputeState.WITHDRAWN})
+_ENDS = frozenset({DisputeState.RESOLVED, DisputeState.UNRESOLVED, DisputeState.EXITED})
+
+
+def fold(facts: Standing, row: Any) -> Standing:
+    """What the facts say with the hub's own acts on top, as the dispute's row keeps them; None: nobody acted."""
+    if row is None or row.own_state is None:
+        return facts
+    own, since = DisputeState(row.own_state), row.own_since
+    outcome = Outcome(row.own_outcome) if row.own_outcome else None
+    acted = replace(facts, state=own, since=since, outcome=outcome or facts.outcome)
+    if own in _FINAL:
+        return acted
+    if own is DisputeState.SUSPENDED:
+        return facts if facts.state in _ENDS and facts.since > since else acted
+    if facts.state is not DisputeState.REGISTERED and facts.since > since:
+        return facts
+    return acted
 
 
 def _by_receipt(row: Any) -> tuple[datetime, str, str, str]:

@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.acts import Act
 from hub.desk import Desk
-from hub.dispute_state import Standing, derive
+from hub.dispute_state import Standing, derive, fold
 from hub.history import ASSERT, RETRACT, SUPERSEDE, Appender, EventDraft, StreamHead
 from hub.model import SHANGHAI
 from hub.oddities import conflicting_results
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, code_counters, disputes, handling_events, record_links, referrals
-from hub.vocabulary import DisputeState, HandlingEventKind
+from hub.vocabulary import DisputeState, HandlingEventKind, ReferralDirection
 
 #: what a dispute derives from of each record; its words are read only when they are needed
 _RECORD = (
@@ -112,7 +112,8 @@ async def settle(
             known[dispute.id] = dispute
         used.add(dispute.id)
         settled.append((dispute, members))
-        standing = derive(members, [referral for row in members for referral in handed.get(row.id, ())])
+        facts = derive(members, [referral for row in members for referral in handed.get(row.id, ())])
+        standing = fold(facts, dispute.row)
         dispute.values = _values(standing, opening, members)
         for row in members:
             method, confidence, evidence = _how(row, opening[0].id, joined)
@@ -121,7 +122,11 @@ async def settle(
     _tell_joins(told, settled, known)
     conflicts = {
         dispute.id: conflicting_results(
-            referral for row in members if row.deleted_at_source is None for referral in handed.get(row.id, ())
+            referral
+            for row in members
+            if row.deleted_at_source is None
+            for referral in handed.get(row.id, ())
+            if referral.direction == ReferralDirection.IN.value
         )
         for dispute, members in settled
     }
@@ -237,7 +242,7 @@ def _values(standing: Standing, opening: Sequence[AnyRow], members: Sequence[Any
         "holder_code": standing.holder_code,
         "classification": standing.classification.value,
         "registered_at": first.received_at,
-        "closed_at": None,
+        "closed_at": standing.since if standing.state is DisputeState.CLOSED else None,
         "merged_into": None,
         "opening_record_id": first.id,
         "is_live": bool(present),

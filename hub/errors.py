@@ -12,6 +12,7 @@
     ├── PostponedError            nothing was wrong with the job: it comes again later
     ├── ConflictError             the present state of things forbids it
     │   └── VersionConflictError  somebody else changed it first: read it again
+    │   └── DeadlinePassedError   the time for it is over
     ├── NotFoundError             no such thing, or not visible
     └── UserInputError            the caller's argument is wrong; the message says how
         └── MissingFieldError     it is not there at all
@@ -114,6 +115,10 @@ class VersionConflictError(ConflictError):
     def __init__(self, expected: int, found: int) -> None:
         super().__init__(f"it stands at version {found}, not {expected}", hint="Read it again, then decide.")
         self.field = "expectedVersion"
+
+
+class DeadlinePassedError(ConflictError):
+    """The time in which it could be done is over."""
 
 
 class NotFoundError(HubError):

@@ -21,7 +21,7 @@ from hub.edges import ACCEPTED, JOINING_RULES, REVOKED, RULE_1, RULE_2, SUGGESTE
 from hub.history import Appender
 from hub.matching import matched_edges, quoted_edges
 from hub.store.lookup import AnyRow, chunks
-from hub.store.tables import record_links, record_names, record_references
+from hub.store.tables import own_references, record_links, record_names, record_references
 from hub.vocabulary import LinkKind
 
 #: so many records of one name are still linked each to each
@@ -103,6 +103,8 @@ async def _structured_edges(
                     add(member, first[0] if member != first[0] else first[1], LinkKind.RELATED, scheme)
     if any_crowd:
         found |= await _still_true(tx, known, found)
+    for edge in await _own_edges(tx, record_ids):
+        add(edge.from_id, edge.to_id, edge.kind, edge.scheme)
     continued = {edge.pair for edge in found if edge.kind is not LinkKind.RELATED}
     edges: dict[tuple[str, str, str], Edge] = {}
     for edge in sorted(found, key=lambda known: (known.from_id, known.to_id, known.kind.value, known.scheme)):
@@ -116,6 +118,20 @@ async def _structured_edges(
             said.add(edge.pair)
             edges[edge.ends] = edge
     return edges
+
+
+async def _own_edges(tx: AsyncConnection, record_ids: Collection[str]) -> list[Edge]:
+    """What a push of ours opened at a partner's belongs to what we pushed it for."""
+    own, names = own_references.c, record_names.c
+    query = select(own.record_id, names.record_id.label("target"), own.kind, own.scheme).join_from(
+        own_references, record_names, (own.scheme == names.scheme) & (own.value == names.value)
+    )
+    return [
+        Edge(row.target, row.record_id, LinkKind(row.kind), row.scheme)
+        for part in chunks(record_ids)
+        for side in (own.record_id, names.record_id)
+        for row in await tx.execute(query.where(side.in_(part), own.record_id != names.record_id))
+    ]
 
 
 async def _still_true(

@@ -167,6 +167,8 @@ class HandOver:
     undisputed_facts: str = ""
     returned_reason: str = ""
     due_at: datetime | None = None
+    #: until when it may go back (退回); None where the wire sets no time
+    return_by_at: datetime | None = None
     #: the partner's own confirmation that our return arrived (RETURN_ACKED), and its receipt number
     return_acked_at: datetime | None = None
     partner_ref: str = ""

@@ -28,6 +28,8 @@ class Told:
     concluded_at: datetime | None = None
     return_acked_at: datetime | None = None
     due_at: datetime | None = None
+    #: until when it may go back
+    return_by_at: datetime | None = None
     outcome: Outcome | None = None
     termination_reason: TerminationReason | None = None
     agreement_no: str = ""
@@ -38,8 +40,8 @@ class Told:
         """From a hand-over, its two free texts already made safe to store."""
         return cls(
             hand_over.state, hand_over.accepted_at, hand_over.declined_at, hand_over.concluded_at,
-            hand_over.return_acked_at, hand_over.due_at, hand_over.outcome, hand_over.termination_reason,
-            agreement_no, partner_ref,
+            hand_over.return_acked_at, hand_over.due_at, hand_over.return_by_at, hand_over.outcome,
+            hand_over.termination_reason, agreement_no, partner_ref,
         )  # fmt: skip
 
 
@@ -232,7 +234,7 @@ def told_from(stored: Mapping[str, Any] | None, fallback: ReferralState = Referr
         state=ReferralState(given.get("state", fallback.value)), outcome=_outcome(given), agreement_no=_text(given),
         termination_reason=_reason(given), partner_ref=str(given.get("partner_ref", "")),
         **{name: _instant(given.get(name)) for name in (
-            "accepted_at", "declined_at", "concluded_at", "return_acked_at", "due_at")},
+            "accepted_at", "declined_at", "concluded_at", "return_acked_at", "due_at", "return_by_at")},
     )  # fmt: skip
 
 

@@ -57,7 +57,9 @@ async def write(
     """
     known: dict[tuple[str, str], AnyRow] = {}
     for part in chunks([record_id for record_id, is_new, _ in families if not is_new]):
-        for row in await tx.execute(select(referrals).where(referrals.c.record_id.in_(part))):
+        # a hand-over of ours hangs on the record that stands for its dispute, and is nothing the partner tells
+        inward = referrals.c.direction == ReferralDirection.IN.value
+        for row in await tx.execute(select(referrals).where(referrals.c.record_id.in_(part), inward)):
             known[(row.record_id, row.source_event_id)] = row
     sent = await messages_of(tx, [row.id for row in known.values() if row.own is not None])
     fresh: list[dict[str, Any]] = []

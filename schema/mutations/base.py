@@ -12,12 +12,21 @@ from typing import TypeVar
 
 import strawberry
 
-from hub.errors import ConflictError, HubError, MissingFieldError, NotFoundError, UserInputError, VersionConflictError
+from hub.errors import (
+    ConflictError,
+    DeadlinePassedError,
+    HubError,
+    MissingFieldError,
+    NotFoundError,
+    UserInputError,
+    VersionConflictError,
+)
 from hub.vocabulary import UserErrorCode
 
 #: which refusals a caller is told, the narrowest first
 _CODES: tuple[tuple[type[HubError], UserErrorCode], ...] = (
     (VersionConflictError, UserErrorCode.VERSION_CONFLICT),
+    (DeadlinePassedError, UserErrorCode.DEADLINE_PASSED),
     (ConflictError, UserErrorCode.NOT_ALLOWED_NOW),
     (NotFoundError, UserErrorCode.NOT_FOUND),
     (MissingFieldError, UserErrorCode.MISSING_FIELD),

@@ -6,7 +6,14 @@ from hub.store.tables.disputes import code_counters, disputes
 from hub.store.tables.events import event_words, handling_events, public_log, unsequenced
 from hub.store.tables.identity import store_identity
 from hub.store.tables.inbox import data_keys, inbox_items, inbox_pages, quarantine, webhook_nonces
-from hub.store.tables.links import link_decisions, record_links, record_names, record_references, record_separations
+from hub.store.tables.links import (
+    link_decisions,
+    own_references,
+    record_links,
+    record_names,
+    record_references,
+    record_separations,
+)
 from hub.store.tables.outbox import outbound_attempts, outbound_messages
 from hub.store.tables.parties import parties
 from hub.store.tables.records import case_records, mapping_worklist, record_entries, record_unknown_codes
@@ -50,6 +57,7 @@ __all__ = [
     "native_codes",
     "outbound_attempts",
     "outbound_messages",
+    "own_references",
     "parties",
     "public_log",
     "quarantine",

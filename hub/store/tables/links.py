@@ -27,6 +27,19 @@ record_references = Table(
     Index("ix_record_references_value", "value", "scheme"),
 )
 
+own_references = Table(
+    "own_references",
+    metadata,
+    #: what the hub itself knows to belong to a record: what a push of ours opened at a partner's
+    Column("record_id", Text, ForeignKey("case_records.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("scheme", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    county_column(),
+    Column("referral_id", Text, ForeignKey("referrals.id"), nullable=False),
+    Index("ix_own_references_value", "value", "scheme"),
+)
+
 record_links = Table(
     "record_links",
     metadata,

@@ -88,3 +88,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbound_attempts")),
     )
     op.create_index("ix_outbound_attempts_message_id", "outbound_attempts", ["message_id"])
+    op.create_table(
+        "own_references",
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("scheme", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("county", sa.Text(), nullable=False),
+        sa.Column("referral_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["record_id"], ["case_records.id"], name=op.f("fk_own_references_record_id")),
+        sa.ForeignKeyConstraint(["referral_id"], ["referrals.id"], name=op.f("fk_own_references_referral_id")),
+        sa.PrimaryKeyConstraint("record_id", "kind", "scheme", "value", name=op.f("pk_own_references")),
+    )
+    op.create_index("ix_own_references_value", "own_references", ["value", "scheme"])

@@ -240,7 +240,7 @@ async def apply_for_confirmation(
     desk: Desk, referral_id: str, act: Act, *, agreement_no: str, words: str = "", at: datetime | None = None,
     expected_version: int | None = None,
 ) -> None:  # fmt: skip
-    """申请司法确认, jointly, within 30 days of the agreement (人民调解法 art. 33); once more: the material that was wanted."""
+    """申请司法确认, jointly, within 30 days of the agreement (人民调解法 art. 33); again: the material wanted."""
     async with handed(desk, referral_id, act, at=at, expected_version=expected_version) as one:
         number = check_ending(Outcome.AGREED, None, agreement_no)
         one.check("applyForConfirmation", agreementNo=number)

@@ -1,4 +1,4 @@
-"""Registering: what somebody brings to the centre's window becomes a record, and with it a dispute, in one transaction."""
+"""Registering: what somebody brings to the window becomes a record, and with it a dispute, in one transaction."""
 
 from __future__ import annotations
 

@@ -64,7 +64,8 @@ class Registration:
                 "receivedAt": self.received_at.astimezone(UTC).isoformat(), "region": self.region_code,
                 "changedAt": self.changed_at.astimezone(UTC).isoformat(), "address": self.address,
                 "amount": str(self.amount_cny) if self.amount_cny is not None else None,
-                "people": self.people_involved, "by": self.by, "channel": self.channel.value, "confidential": self.is_confidential,
+                "people": self.people_involved, "by": self.by, "channel": self.channel.value,
+                "confidential": self.is_confidential,
                 "parties": [
                     {
                         "role": one.role.value, "type": one.type.value, "name": one.name, "idType": one.id_type,

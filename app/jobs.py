@@ -19,7 +19,7 @@ from connectors.base import Window
 from hub import nonces, quarantine
 from hub.applying import Applied, apply_pending
 from hub.errors import ConflictError, NotFoundError, PostponedError
-from hub.jobs import APPLY
+from hub.jobs import APPLY, PUSH
 from hub.jobs import lane_of as lane_of
 from hub.reading.worklists import QuarantineRow, quarantined
 from hub.sequencer import sequence_all
@@ -28,6 +28,7 @@ from hub.store.tables import quarantine as quarantine_rows
 from sync_jobs.breaker import OPEN, breaker_of
 from sync_jobs.differences import ReconcileReport
 from sync_jobs.pull import Progress, pull_instance
+from sync_jobs.push import PushReport, push_instance
 from sync_jobs.queue import Claim
 from sync_jobs.reconcile import reconcile_instance
 from sync_jobs.runs import NO_BUDGET, Budget, RunReport, source_of
@@ -73,6 +74,9 @@ async def run_job(hub: Hub, claim: Claim) -> None:
                 await files.fetch(hub, claim, instance, wire)
         return
     await _wait_for_breaker(hub, instance)
+    if kind == PUSH:
+        await push(hub, claim, instance)
+        return
     if kind == PULL:
         run = await pull(hub, claim, instance, budget=Budget(one.max_run_s, one.max_run_pages))
     elif kind == RECONCILE:
@@ -123,6 +127,21 @@ async def reconcile(
         return await reconcile_instance(
             hub.fenced_desk(claim), hub.connector(instance), wire, window=window, progress=progress, budget=budget
         )
+
+
+async def push(hub: Hub, claim: Claim, instance: str) -> PushReport:
+    """Carry what is due in the outbox to one partner, under the claim. A partner's error stands in the report.
+
+    Messages have pauses of their own: a run that a partner's error ended comes again when the next may be tried.
+    """
+    async with hub.wire(instance) as wire:
+        done = await push_instance(
+            hub.fenced_desk(claim), hub.connector(instance), wire,
+            request_s=hub.settings.instances[instance].request_timeout_s * 2,
+        )  # fmt: skip
+    _log.info("push ended", instance=instance, tried=done.tried, delivered=done.delivered, refused=done.refused,
+              dead=done.dead, uncertain=done.uncertain, error=done.error_kind)  # fmt: skip
+    return done
 
 
 async def ask_to_apply(hub: Hub, instance: str) -> None:

@@ -21,7 +21,7 @@ from hub.settings import InstanceSettings, Settings
 from hub.store import migrate
 from hub.store.engine import Store, open_store
 from hub.store_identity import open_keys
-from hub.vocabulary import AgencyKind, CountyTables, county_tables
+from hub.vocabulary import AgencyKind, CommandKind, CountyTables, county_tables
 from sync_jobs.downloads import DownloadOptions, host_of
 from sync_jobs.folder import DirectoryWire, FolderOptions, open_folder_wire
 from sync_jobs.http import AiohttpWire, WireOptions, open_http_wire
@@ -164,9 +164,16 @@ async def open_hub(
         desk = Desk(
             store, keys, settings.county, clock, links_people=settings.links_people, size_guard=settings.size_guard,
             find_quoted=registry.quoted_by((one.connector for one in settings.instances.values()), settings.county),
+            carries=lambda name: _carried(settings, name), centre_code=settings.centre_code,
         )  # fmt: skip
         hub = Hub(settings, desk, shipped_tables(settings))
         await hub.reload_codes()
         yield hub
     finally:
         await store.close()
+
+
+def _carried(settings: Settings, instance: str) -> frozenset[CommandKind]:
+    """What the wire of an instance carries outward; nothing where it is not configured."""
+    one = settings.instances.get(instance)
+    return frozenset() if one is None else registry.carried_by(one.connector)

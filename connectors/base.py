@@ -150,6 +150,8 @@ class Connector(Protocol):
     commands: ClassVar[frozenset[CommandKind]]
     #: the wire carries our key, or something made of it: sending a push again is harmless
     has_keys: ClassVar[bool]
+    #: ``find`` tells for certain whether a push was taken, so that doubt can be looked into
+    can_find: ClassVar[bool]
     mapping_version: int
     config: InstanceConfig
 
@@ -229,6 +231,7 @@ class PullOnly:
 
     commands: ClassVar[frozenset[CommandKind]] = frozenset()
     has_keys: ClassVar[bool] = False
+    can_find: ClassVar[bool] = False
 
     async def push(self, wire: AnyWire, key: str, command: Command) -> Receipt:
         """Refuse whatever it is."""

@@ -15,6 +15,7 @@ from typing import cast
 from connectors.base import Connector, InstanceConfig
 from hub.errors import ConfigurationError
 from hub.model import RecordName
+from hub.vocabulary import CommandKind
 
 GROUP = "dispute_hub.connectors"
 
@@ -109,3 +110,8 @@ def quoted_by(products: Iterable[str], county: str) -> Callable[[str], Sequence[
         return [name for found in known for name in cast(type[Connector], found).quoted(text, county)]
 
     return find
+
+
+def carried_by(product: str) -> frozenset[CommandKind]:
+    """What a product's wire carries outward. Raises ConfigurationError."""
+    return cast(type[Connector], connector_class(product)).commands

@@ -17,12 +17,12 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import linking, quarantine, versions, worklist
+from hub import linking, outbox, quarantine, versions, worklist
 from hub.desk import Desk
 from hub.errors import BadPayloadError, OrphanError
 from hub.history import Appender
 from hub.inbox import LONGEST_NAME
-from hub.model import CaseFacts, Mapper, Removal, Source
+from hub.model import Answer, CaseFacts, Mapper, Removal, Source
 from hub.records import Family
 from hub.removal import remove_in
 from hub.store.lookup import chunks
@@ -201,6 +201,9 @@ async def apply_versions(
     await worklist.note(tx, desk, source.instance, told, now)
     if removals:
         await remove_in(tx, desk, source, removals)
+    answers = [fact for version in waiting for fact in version.others if isinstance(fact, Answer)]
+    if answers:
+        await outbox.answered(tx, desk, source.instance, answers)
     await linking.relink(tx, desk, touched.keys(), appender)
     await appender.flush(tx)
     return done

@@ -35,16 +35,21 @@ def push_lane_of(instance: str) -> str:
     return f"push:{instance}"
 
 
-async def put_in_line(tx: AsyncConnection, desk: Desk, kind: str, instance: str) -> None:
-    """Have a worker do this job after the commit, at once. One that still waits unclaimed is enough for both."""
-    job = f"{kind}:{instance}"
-    waiting = select(jobs.c.id).where(jobs.c.job == job, jobs.c.state == "READY")
+async def put_in_line(tx: AsyncConnection, desk: Desk, kind: str, instance: str, *, at: datetime | None = None) -> None:
+    """Have a worker do this job after the commit, at once or ``at``. One that waits unclaimed till then serves both."""
+    job, due_at = f"{kind}:{instance}", at or desk.clock()
+    waiting = select(jobs.c.id, jobs.c.due_at).where(jobs.c.job == job, jobs.c.state == "READY")
     # the lock keeps it unclaimed until our commit: a worker that ran it before would not see what it is for
-    if (await tx.execute(waiting.with_for_update(read=True))).first() is not None:
+    found = (await tx.execute(waiting.with_for_update(read=at is None))).first()
+    if found is not None and found.due_at <= due_at:
+        return
+    if found is not None:
+        await tx.execute(jobs.update().where(jobs.c.id == found.id).values(due_at=due_at))
+        await announce(tx)
         return
     latest = (await tx.execute(select(func.max(jobs.c.due_at)).where(jobs.c.job == job))).scalar_one()
     lane = push_lane_of(instance) if kind == PUSH else lane_of(instance)
-    await tx.execute(jobs.insert().values(job_row(desk.county, job, lane, _after(latest, desk.clock()))))
+    await tx.execute(jobs.insert().values(job_row(desk.county, job, lane, _after(latest, due_at))))
     await announce(tx)
 
 

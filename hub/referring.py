@@ -6,7 +6,6 @@ and split. Where no wire carries it, it is worked by hand in the same object.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +19,7 @@ from hub.desk import Desk
 from hub.dispute_acts import check_ending
 from hub.errors import ConflictError, MissingFieldError, UserInputError
 from hub.matter import Matter, opened
-from hub.model import PartyFacts, RecordName, clean_text
+from hub.model import PartyFacts, clean_text
 from hub.outbox import Draft, enqueue
 from hub.parties import opened_parties
 from hub.referral_acts import handed
@@ -28,14 +27,12 @@ from hub.referral_standing import Own, to_json
 from hub.sealing import mask_words
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow
-from hub.store.tables import agencies, own_references, referrals
-from hub.store.upsert import insert_or_ignore
+from hub.store.tables import agencies, referrals
 from hub.vocabulary import (
     AgencyKind,
     Channel,
     CommandKind,
     HandlingEventKind,
-    LinkKind,
     Outcome,
     ReferralDirection,
     ReferralMode,
@@ -160,28 +157,6 @@ async def conclude_by_hand(
         data = {**one.data, "outcome": outcome.value}
         one.matter.tell(HandlingEventKind.RESULT_RECORDED, data=data, about=one.row.id, actor_code=one.row.to_code)
         await one.matter.own(one.row, replace(one.own, concluded_at=one.matter.at, outcome=outcome))
-
-
-async def note_names(tx: AsyncConnection, desk: Desk, referral_id: str, names: Sequence[RecordName]) -> str | None:
-    """The record that a push opened at the partner's belongs to the referral's dispute when it comes by pull.
-
-    Returns the record to relink, None where there is nothing to know.
-    """
-    if not names:
-        return None
-    query = select(referrals.c.record_id).where(referrals.c.id == referral_id)
-    anchor = (await tx.execute(query)).scalar_one_or_none()
-    if anchor is None:
-        return None
-    rows = [
-        {
-            "record_id": anchor, "kind": LinkKind.TRANSFERRED_FROM.value, "scheme": name.scheme, "value": name.value,
-            "county": desk.county, "referral_id": referral_id,
-        }
-        for name in names
-    ]  # fmt: skip
-    await insert_or_ignore(tx, own_references, rows)
-    return str(anchor)
 
 
 async def _write(

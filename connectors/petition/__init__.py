@@ -42,6 +42,7 @@ class PetitionConnector(HttpPartner):
     commands: ClassVar[frozenset[CommandKind]] = frozenset(push.STEPS)
     #: the push's number, made of the letter's and the key
     has_keys: ClassVar[bool] = True
+    can_find: ClassVar[bool] = True
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:

@@ -68,6 +68,7 @@ class PoliceConnector:
     commands: ClassVar[frozenset[CommandKind]] = frozenset(HTLX) | {CommandKind.REFER}
     #: the file's name, made of the key
     has_keys: ClassVar[bool] = True
+    can_find: ClassVar[bool] = True
     mapping_version: int = 1
 
     def __init__(self, config: InstanceConfig) -> None:

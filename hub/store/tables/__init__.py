@@ -14,7 +14,7 @@ from hub.store.tables.links import (
     record_references,
     record_separations,
 )
-from hub.store.tables.outbox import outbound_attempts, outbound_messages
+from hub.store.tables.outbox import early_answers, outbound_attempts, outbound_messages
 from hub.store.tables.parties import parties
 from hub.store.tables.records import case_records, mapping_worklist, record_entries, record_unknown_codes
 from hub.store.tables.reference import agencies, native_codes, regions
@@ -45,6 +45,7 @@ __all__ = [
     "connector_states",
     "data_keys",
     "disputes",
+    "early_answers",
     "event_words",
     "handling_events",
     "inbox_items",

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from hub.store.tables.base import Instant, county_column, id_column, metadata
 
@@ -66,7 +78,7 @@ outbound_attempts = Table(
     #: PUSH, FIND (a search before a second send, or for a receipt that comes later), ANSWER, RETRY, DISCARD, DECIDE
     Column("act", Text, nullable=False),
     Column("at", Instant, nullable=False),
-    #: how it ended: DELIVERED, ACKED, REFUSED, TRANSIENT, IN_DOUBT, NOTHING_FOUND …
+    #: how it ended: LAID (lies where the partner will find it), DELIVERED, ACKED, REFUSED, TRANSIENT, IN_DOUBT …
     Column("outcome", Text, nullable=False),
     Column("error_kind", Text, nullable=False, server_default=text("''")),
     #: who, where a person acted
@@ -75,4 +87,18 @@ outbound_attempts = Table(
     #: the partner's answer, sealed like the command
     Column("answer_sealed", LargeBinary),
     Index("ix_outbound_attempts_message_id", "message_id"),
+)
+
+early_answers = Table(
+    "early_answers",
+    metadata,
+    #: a partner's answer that came before we knew the receipt it names: kept until we do
+    Column("instance", Text, primary_key=True),
+    Column("our_key", Text, primary_key=True),
+    county_column(),
+    Column("accepted", Boolean, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("partner_ref", Text, nullable=False),
+    Column("at", Instant, nullable=False),
 )

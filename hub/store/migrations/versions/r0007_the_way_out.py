@@ -7,8 +7,8 @@ from alembic import op
 
 from hub.store.tables.base import Instant, Json
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -101,3 +101,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("record_id", "kind", "scheme", "value", name=op.f("pk_own_references")),
     )
     op.create_index("ix_own_references_value", "own_references", ["value", "scheme"])
+    op.create_table(
+        "early_answers",
+        sa.Column("instance", sa.Text(), nullable=False),
+        sa.Column("our_key", sa.Text(), nullable=False),
+        sa.Column("county", sa.Text(), nullable=False),
+        sa.Column("accepted", sa.Boolean(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("partner_ref", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("instance", "our_key", name=op.f("pk_early_answers")),
+    )

@@ -137,7 +137,7 @@ async def _try(
         report.error = error
         return _later(desk, message, Attempt(act, "AUTH", M.QUEUED, "AUTH", error.message, counts=False), 300.0)
     except BadPayloadError as error:
-        return _failed(desk, connector, message, act, TransientError(error.message, kind="BAD_ANSWER"), report)
+        return _failed(desk, connector, message, act, TransientError(error.message, kind="BAD_PAYLOAD"), report)
     except TimeoutError:
         late = TransientError("no answer in time", kind="TIMEOUT", in_doubt=True)
         return _failed(desk, connector, message, act, late, report)

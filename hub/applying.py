@@ -181,7 +181,7 @@ async def apply_versions(
         if work.takes_from is not None:
             touched[work.takes_from.id] = work.takes_from
     await family.load_entries(tx, touched.values())
-    kept = await versions.of_records(tx, desk, mapper, [work.id for work in touched.values() if work.needs_all()])
+    kept = await family.load_kept(tx, mapper, touched.values())
     for work in touched.values():
         work.take_over(kept)
     parked: list[Version] = []

@@ -45,6 +45,10 @@ def shanghai_midnight(day: date) -> datetime:
 
 def clean_text(text: str) -> tuple[str, int]:
     """``text`` without what a database refuses (NUL, lone surrogates), and how many characters that cost."""
+    if text.isascii():
+        # most of what comes is a code, a number or a time
+        kept = text.replace("\x00", "")
+        return kept, len(text) - len(kept)
     try:
         text.encode()
     except UnicodeEncodeError:

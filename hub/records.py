@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Update, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import attachments
+from hub import attachments, versions
 from hub import referrals as referral_rows
 from hub.desk import Desk
 from hub.history import StreamHead
-from hub.model import CaseFacts, Source
-from hub.parties import party_row
+from hub.model import CaseFacts, Mapper, Source
+from hub.parties import hides_numbers, party_row
 from hub.store.ids import new_id
 from hub.store.lookup import chunks
 from hub.store.tables import (
@@ -27,6 +28,7 @@ from hub.store.tables import (
 )
 from hub.store.upsert import insert_or_ignore
 from hub.telling import KnownEntry, RecordWork
+from hub.versions import Version
 
 
 class Family:
@@ -105,6 +107,23 @@ class Family:
                     row.event_id, row.kind, row.content_hash, row.is_live
                 )
 
+    async def load_kept(
+        self, tx: AsyncConnection, mapper: Mapper, works: Collection[RecordWork]
+    ) -> dict[str, list[Version]]:
+        """The kept versions without which the current facts cannot be told: few records need any.
+
+        A composed record needs the newest of each part. Older ones only tell what a partner hides by now.
+        """
+        whole = [work.id for work in works if work.needs_all()]
+        parts = {work.id: work.arriving_parts() for work in works if not work.is_new and not work.needs_all()}
+        kept = await versions.newest_parts(tx, self._desk, mapper, {name: one for name, one in parts.items() if one})
+        whole += [
+            record_id
+            for record_id, known in kept.items()
+            if any(hides_numbers(facts.parties) for version in known for facts in version.facts)
+        ]
+        return kept | await versions.of_records(tx, self._desk, mapper, whole)
+
     async def write(self, tx: AsyncConnection, works: Collection[RecordWork]) -> None:
         """Write columns, entries, parties, names, references and referrals of these records."""
         await self._write_rows(tx, works)
@@ -124,8 +143,7 @@ class Family:
                         "first_seen_at": min(version.received_at for _, version, _ in work.arrivals), "version": 1,
                     }
                 )  # fmt: skip
-            else:
-                await update_record(tx, work)
+        await update_records(tx, [work for work in works if not work.is_new])
         if fresh:
             await tx.execute(case_records.insert(), fresh)
 
@@ -166,13 +184,24 @@ class Family:
         await attachments.note(tx, self._desk, self._source.instance, told, self._now)
 
 
-async def update_record(tx: AsyncConnection, work: RecordWork) -> None:
-    """Write a known record's changed columns; its version grows."""
-    assert work.row is not None
-    await tx.execute(
+async def update_records(tx: AsyncConnection, works: Iterable[RecordWork]) -> None:
+    """Write known records' changed columns; their versions grow."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for work in works:
+        assert work.row is not None
+        row = {"record": work.id, **{f"new_{name}": value for name, value in work.values.items()}}
+        alike.setdefault(tuple(sorted(work.values)), []).append(row)
+    for names, rows in alike.items():
+        await tx.execute(_update_of(names), rows)
+
+
+@cache
+def _update_of(names: tuple[str, ...]) -> Update:
+    # made once: a statement with each record's own values costs more than all else that is done for it
+    return (
         update(case_records)
-        .where(case_records.c.id == work.id)
-        .values(**work.values, version=case_records.c.version + 1)
+        .where(case_records.c.id == bindparam("record"))
+        .values({name: bindparam(f"new_{name}") for name in names} | {"version": case_records.c.version + 1})
     )
 
 

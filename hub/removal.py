@@ -11,7 +11,7 @@ from hub import linking
 from hub.desk import Desk
 from hub.history import Appender, StreamHead
 from hub.model import Removal, Source
-from hub.records import update_record, write_entries
+from hub.records import update_records, write_entries
 from hub.store.lookup import chunks
 from hub.store.tables import case_records, record_entries
 from hub.store.turn import take_turn
@@ -69,7 +69,7 @@ async def _turn(
             work.remove(appender)
         else:
             work.revive(appender)
-        await update_record(tx, work)
+    await update_records(tx, works)
     await write_entries(tx, desk.county, works)
     await linking.relink(tx, desk, by_id.keys(), appender)
     await appender.flush(tx)

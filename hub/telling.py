@@ -74,14 +74,20 @@ class RecordWork:
         return self.row is None
 
     def needs_all(self) -> bool:
-        """Whether the versions already kept must be read again to know the current facts."""
+        """Whether every version already kept must be read again to know the current facts."""
         if self.row is None:
             return False
         return (
-            self.row.has_masked
-            or self.is_rebuilt
-            or any(facts.part or hides_numbers(facts.parties) for _, _, facts in self.arrivals)
+            self.row.has_masked or self.is_rebuilt or any(hides_numbers(facts.parties) for _, _, facts in self.arrivals)
         )
+
+    def arriving_parts(self) -> dict[str, str]:
+        """The newest order key of each part that arrives; empty where the record is no composed one."""
+        newest: dict[str, str] = {}
+        for key, _, facts in self.arrivals:
+            if facts.part:
+                newest[facts.part] = max(key, newest.get(facts.part, ""))
+        return newest
 
     def take_over(self, kept: dict[str, list[Version]]) -> None:
         """Take the unnumbered deliveries of our lineage, whether kept or arriving just now, from who had them."""

@@ -5,7 +5,7 @@ Newest = greatest (the partner's stamp, the latest fetch that settled a tie, the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,6 +54,7 @@ _COLUMNS = (
     inbox_items.c.state, data_keys.c.wrapped, data_keys.c.native_id.label("key_native_id"),
 )  # fmt: skip
 _JOINED = inbox_items.join(data_keys, inbox_items.c.data_key_id == data_keys.c.id)
+_ALL = select(*_COLUMNS).select_from(_JOINED)
 
 
 async def pending(
@@ -61,10 +62,8 @@ async def pending(
 ) -> list[Version]:
     """The oldest items that wait to be applied, mapped; ``item_ids`` narrows to some of them."""
     query = (
-        select(*_COLUMNS)
-        .select_from(_JOINED)
         # a literal, not a parameter: only then may the databases use the index of what waits
-        .where(inbox_items.c.instance == instance, inbox_items.c.state == literal_column("'PENDING'"))
+        _ALL.where(inbox_items.c.instance == instance, inbox_items.c.state == literal_column("'PENDING'"))
         .order_by(inbox_items.c.id)
         .limit(limit)
     )
@@ -80,9 +79,7 @@ async def parked(
     found: list[Version] = []
     for part in chunks(native_ids):
         query = (
-            select(*_COLUMNS)
-            .select_from(_JOINED)
-            .where(inbox_items.c.instance == instance, inbox_items.c.native_id.in_(part))
+            _ALL.where(inbox_items.c.instance == instance, inbox_items.c.native_id.in_(part))
             .where(inbox_items.c.state == literal_column("'PARKED'"))
             .order_by(inbox_items.c.id)
         )
@@ -96,12 +93,37 @@ async def of_records(
     """Every applied version of these records, mapped again."""
     found: dict[str, list[Version]] = {}
     for part in chunks(record_ids):
-        query = (
-            select(*_COLUMNS)
-            .select_from(_JOINED)
-            .where(inbox_items.c.record_id.in_(part), inbox_items.c.state == "APPLIED")
-        )
+        query = _ALL.where(inbox_items.c.record_id.in_(part), inbox_items.c.state == "APPLIED")
         for version in _read(desk, mapper, await tx.execute(query)):
+            found.setdefault(version.record_id or "", []).append(version)
+    return found
+
+
+async def newest_parts(
+    tx: AsyncConnection, desk: Desk, mapper: Mapper, arriving: Mapping[str, Mapping[str, str]]
+) -> dict[str, list[Version]]:
+    """Of each of these records the newest applied version of each part, mapped again.
+
+    ``arriving``: per record the order keys of the parts that come just now; a version older than they is not opened.
+    A record with a version that another mapping understood is read whole: its part and its key may be others today.
+    """
+    c = inbox_items.c
+    newest: dict[tuple[str, str], tuple[str, str]] = {}
+    remapped: set[str] = set()
+    for part in chunks(arriving):
+        query = select(c.id, c.record_id, c.part, c.order_key, c.mapping_version).where(
+            c.record_id.in_(part), c.state == "APPLIED"
+        )
+        for row in await tx.execute(query):
+            if row.mapping_version != mapper.mapping_version:
+                remapped.add(row.record_id)
+            elif row.order_key > arriving[row.record_id].get(row.part, ""):
+                # compared here: a database may sort text by the rules of a language
+                place = (row.record_id, row.part)
+                newest[place] = max(newest.get(place, ("", "")), (row.order_key, row.id))
+    found = await of_records(tx, desk, mapper, sorted(remapped))
+    for ids in chunks(item_id for (record_id, _), (_, item_id) in newest.items() if record_id not in remapped):
+        for version in _read(desk, mapper, await tx.execute(_ALL.where(c.id.in_(ids)))):
             found.setdefault(version.record_id or "", []).append(version)
     return found
 

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from app.county import HUB, Partners, county_processes, write_settings
-from app.demo_folder import claimed_folder, refuse_another_version
+from app.demo_folder import claimed_folder, refuse_another_version, take_back_lanes
 from app.demo_summary import Summary, Taken, summarise
 from app.wiring import Hub, open_hub
 from hub.settings import Settings
@@ -77,6 +77,7 @@ async def run_demo(options: DemoOptions, steps: DemoSteps) -> None:
             settings = demo_settings(options, partners)
             async with open_hub(settings, is_new=True) as hub:
                 await hub.load_reference()
+                await take_back_lanes(hub)
                 taken = await _take_in_all(hub, partners, steps)
                 await steps.then(hub, partners, await summarise(hub, taken, PERIOD, seed, scale))
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.layout import strange_parts
+from app.wiring import Hub
 from hub.errors import UserInputError
 from hub.store import migrate
 from hub.store.engine import open_store
+from hub.store.tables import jobs
 
 _MARK = "demo.json"
 
@@ -69,3 +74,29 @@ async def refuse_another_version(folder: Path) -> None:
         raise UserInputError(
             f"{folder} was made by another version", hint="Give another folder with --data, or remove this one."
         )
+
+
+async def take_back_lanes(hub: Hub) -> None:
+    """Lanes that a killed process of this machine still holds come free at once; its lease would keep us waiting.
+
+    Only here: elsewhere an equal host name may be another machine's, and its processes are not ours to see.
+    """
+    query = select(jobs.c.id, jobs.c.claimed_by).where(jobs.c.state == "CLAIMED")
+    async with hub.store.write() as tx:
+        gone = [row.id for row in await tx.execute(query) if _is_gone(row.claimed_by or "")]
+        await tx.execute(update(jobs).where(jobs.c.id.in_(gone)).values(lease_expires_at=hub.desk.clock()))
+
+
+def _is_gone(worker: str) -> bool:
+    """Whether ``host/pid/…``, perhaps with a word before it, names a process of this machine that is no more."""
+    host, _, rest = worker.rpartition(" ")[2].partition("/")
+    pid = rest.partition("/")[0]
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -122,7 +122,10 @@ def test_a_killed_demo_is_simply_run_again(made: tuple[Path, dict[str, Any]], tm
         process.kill()
     # nobody is left behind
     _wait(lambda: not any(_is_alive(child) for child in children))
-    resumed = json.loads(_once(folder).stdout)
+    again = _once(folder)
+    # nor is anything waited for that the dead one held
+    assert again.stderr == ""
+    resumed = json.loads(again.stdout)
     assert resumed | {"instances": 0} == whole | {"instances": 0}
     for name, one in resumed["instances"].items():
         assert one["held"] + one["quarantined"] == one["expected"] == whole["instances"][name]["expected"]

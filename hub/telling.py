@@ -158,7 +158,9 @@ class RecordWork:
         parts = sorted(newest.values(), key=lambda known: known[0])
         facts = mapper.compose([part[2] for part in parts])
         key, version, _ = parts[-1]
-        for _, late, said in arriving:
+        for arrived, late, said in arriving:
+            for other in (known[0] for known in ordered if known[2].part == said.part):
+                self._note_tie(other, arrived)
             self._tell_late(said, late, mapper, appender, unless={entry.source_event_id for entry in facts.entries})
         self._tell_entries(facts, version, mapper, appender)
         self._set_values(facts, version, key, mapper)

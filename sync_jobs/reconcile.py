@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.base import Connector, Window
@@ -163,6 +163,7 @@ async def _compare(
     if not batch:
         return []
     held = await _held(desk, report.instance, batch)
+    unsettled = await _unsettled(desk, report.instance, batch)
     doubtful: list[DigestEntry] = []
     whole: list[Item] = []
     to_fetch: list[str] = []
@@ -172,7 +173,7 @@ async def _compare(
         if row is not None and row.deleted_at_source is not None:
             back.append(Removal(entry.native_id, entry.native_no))
             doubtful.append(entry)
-        if row is not None and _is_equal(desk, entry, row):
+        if row is not None and entry.native_id not in unsettled and _is_equal(desk, entry, row):
             if row.deleted_at_source is None:
                 report.held += 1
             continue
@@ -209,6 +210,31 @@ def _is_equal(desk: Desk, entry: DigestEntry, row: AnyRow) -> bool:
     if entry.item is not None:
         return bool(desk.keys.content_hash(entry.item.canonical) == row.content_hash)
     return entry.updated_at is None or entry.updated_at == row.native_updated_at
+
+
+async def _unsettled(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> Collection[str]:
+    """Those of these ids that hold two contents under one stamp, of which the later came after the last fetch.
+
+    A pull settles such a tie at once; where its fetch failed, a list of stamps alone would never show it.
+    """
+    c = inbox_items.c
+    found: set[str] = set()
+    async with desk.store.read() as connection:
+        # a list with whole rows is compared by content
+        for part in chunks({entry.native_id for entry in entries if entry.item is None}):
+            query = (
+                select(
+                    c.native_id, func.max(c.fetch_rank).label("settled_ms"), func.max(c.received_at).label("last_at")
+                )
+                .where(c.instance == instance, c.native_id.in_(part), c.state == "APPLIED", c.version != "")
+                .group_by(c.native_id, c.item_key, c.version)
+                .having(func.count() > 1)
+            )  # fmt: skip
+            for row in await connection.execute(query):
+                # a fetch's rank is the millisecond of our clock at which it settled
+                if row.settled_ms < int(row.last_at.timestamp() * 1000):
+                    found.add(row.native_id)
+    return found
 
 
 async def _held(desk: Desk, instance: str, entries: Sequence[DigestEntry]) -> dict[tuple[str, str], AnyRow]:

@@ -159,6 +159,8 @@ class Exam:
         if not self.mode:
             return
         await self.bench.misbehave(self.mode, 0)
+        # what a clock that ran ahead has stamped is listed once that time has come
+        await self.bench.advance(3600)
         connector = self.connector()
         if not connector.can_fetch:
             await self.bench.settle()

@@ -92,6 +92,7 @@ async def errors_are_known(exam: Exam) -> None:
             some = [held.native_id for held in await exam.pick(2)]
             await _survive(lambda: exam.fetch(some, connector))  # noqa: B023
     taken = Taken()
+    await exam.bench.advance(3600)
     await exam.bench.settle()
     cursor = await exam.run(taken)
     await exam.mend(taken, cursor)

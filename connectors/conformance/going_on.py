@@ -22,8 +22,8 @@ _MOST_DEATHS = 500
 MOST_REMEMBERED = 0.5
 
 _STAMP = re.compile(r"(?<!\d)((?:19|20)\d\d)-?(\d\d)-?(\d\d)[ T]?(\d\d):?(\d\d):?(\d\d)(?!\d)")
-#: a batch may be named by when it was closed
-_AHEAD = timedelta(days=2)
+#: a batch may be named by when it was closed, and a quiet partner's newest record be old
+_AHEAD = timedelta(days=31)
 _EPOCH = range(946_684_800, 4_102_444_800)
 
 

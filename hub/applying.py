@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import linking, outbox, quarantine, versions, worklist
+from hub import drift, linking, outbox, quarantine, versions, worklist
 from hub.desk import Desk
 from hub.errors import BadPayloadError, OrphanError
 from hub.history import Appender
@@ -149,6 +149,7 @@ async def apply_versions(
     """Apply these mapped versions in the caller's transaction, and with them the parked parts of the same records."""
     now = desk.clock()
     native_ids = {version.native_id for version in waiting if version.problem is None}
+    await drift.note(tx, desk, source.instance, mapper, [version.shape for version in waiting])
     waiting = [*waiting, *await versions.parked(tx, desk, source.instance, mapper, native_ids)]
     done = Applied(items=len(waiting))
     understood: list[tuple[Version, CaseFacts]] = []

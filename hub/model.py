@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hub.vocabulary import (
     AttachmentKind,
@@ -333,4 +333,26 @@ class Mapper(Protocol):
 
     def compose(self, parts: Sequence[CaseFacts]) -> CaseFacts:
         """One record's facts from the newest version of each of its items, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which fields an item has, and of which JSON type: never a value."""
+
+    #: items of one kind have the same fields; '' where the partner has one kind only
+    kind: str
+    #: path → string, number, boolean, object, list, null or mixed; lists folded, e.g. ``dsr[].xm``
+    fields: Mapping[str, str]
+
+
+@runtime_checkable
+class Shaped(Protocol):
+    """What a connector may offer besides, so that a partner's changes are noticed: pure functions of the item."""
+
+    #: by kind of item, every path that the partner's documents name; a kind left out declares nothing
+    known_fields: Mapping[str, frozenset[str]]
+
+    def shape(self, item: Item) -> Shape | None:
+        """What the item looks like; None where it has no shape worth telling."""
         ...

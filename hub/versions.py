@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.desk import Desk
 from hub.errors import BadPayloadError
 from hub.inbox import key_owner
-from hub.model import CaseFacts, Fact, Item, Mapper
+from hub.model import CaseFacts, Fact, Item, Mapper, Shape, Shaped
 from hub.sealing import DataKey
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import data_keys, inbox_items
@@ -38,6 +38,8 @@ class Version:
     record_id: str | None = None
     #: the state it had when it was read
     state: str = "PENDING"
+    #: of an item read for the first time; None otherwise, and where the connector tells none
+    shape: Shape | None = None
 
     def order_key(self, facts: CaseFacts) -> str:
         """Sortable text: greater is newer. Without a partner stamp the order of delivery decides."""
@@ -130,6 +132,7 @@ async def newest_parts(
 
 def _read(desk: Desk, mapper: Mapper, rows: Iterable[AnyRow]) -> list[Version]:
     opened: dict[bytes, DataKey] = {}
+    shaped = mapper if isinstance(mapper, Shaped) else None
     versions = []
     for row in rows:
         if row.wrapped is None or row.body_sealed is None:
@@ -144,6 +147,8 @@ def _read(desk: Desk, mapper: Mapper, rows: Iterable[AnyRow]) -> list[Version]:
         body = key.open(row.body_sealed, row.id)
         item_key = "" if row.item_key.startswith("?") else row.item_key
         item = Item(item_key, row.native_id, row.native_no, row.updated_at, body, b"")
+        if shaped is not None and row.record_id is None and row.state == "PENDING":
+            version.shape = _shape(shaped, item)
         try:
             said = tuple(mapper.map(item))
         except BadPayloadError as exc:
@@ -156,3 +161,11 @@ def _read(desk: Desk, mapper: Mapper, rows: Iterable[AnyRow]) -> list[Version]:
             version.others = tuple(fact for fact in said if not isinstance(fact, CaseFacts))
         versions.append(version)
     return versions
+
+
+def _shape(shaped: Shaped, item: Item) -> Shape | None:
+    try:
+        return shaped.shape(item)
+    except Exception:
+        # whatever is wrong with the item, its mapping says so
+        return None

@@ -419,6 +419,14 @@ class MessageState(Term):
     DISCARDED = ("DISCARDED", "已弃置", "Discarded by a person")
 
 
+class DriftKind(Term):
+    """How a partner's field is not what it was (字段变化)."""
+
+    NEW = ("NEW", "新增字段", "A field never seen before")
+    GONE = ("GONE", "字段消失", "A field that no longer comes")
+    TYPE_CHANGED = ("TYPE_CHANGED", "类型改变", "A field of another type than before")
+
+
 class UserErrorCode(Term):
     """Why a mutation did nothing (拒绝原因)."""
 
@@ -476,8 +484,8 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             AgencyKind, Channel, ReferralMode, ReferralDirection, ReferralState, DisputeState, CaseRecordState,
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
-            UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason, Performance,
-            TransferGround, MessageState,
+            DriftKind, UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason,
+            Performance, TransferGround, MessageState,
         )
     }
 )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 from strawberry.dataloader import DataLoader
 
+from hub import drift
 from hub.reading import (
     attachments,
     connectors,
@@ -94,6 +95,7 @@ class Loaders:
         self.incidents = self._many(connectors.incidents)
         self.last_runs = self._one(connectors.last_runs)
         self.last_reconciliations = self._one(connectors.last_reconciliations)
+        self.drifts = self._many(drift.found)
         self.open_quarantine = self._one(connectors.open_quarantine)
         self.unmapped_codes = self._one(connectors.unmapped_codes)
         self.held_records = self._one(connectors.held_records)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import strawberry
 
 from schema.mutations.codes import CodeMutations
+from schema.mutations.drift import DriftMutations
 from schema.mutations.links import LinkMutations
 from schema.mutations.quarantine import QuarantineMutations
 
 
 @strawberry.type(description="Everything that can be changed. Only by POST.")
-class Mutation(LinkMutations, QuarantineMutations, CodeMutations):
+class Mutation(LinkMutations, QuarantineMutations, CodeMutations, DriftMutations):
     pass

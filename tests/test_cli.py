@@ -29,7 +29,8 @@ COMMANDS = (
     ("doctor",), ("connectors",), ("connectors", "list"), ("connectors", "check"), ("connectors", "pause"),
     ("connectors", "resume"), ("quarantine",), ("quarantine", "list"), ("quarantine", "show"),
     ("quarantine", "retry"), ("quarantine", "discard"), ("codes",), ("codes", "list"), ("codes", "set"),
-    ("codes", "import"), ("files",), ("files", "list"), ("files", "show"), ("files", "retry"), ("schema",),
+    ("codes", "import"), ("drift",), ("drift", "list"), ("drift", "accept"),
+    ("files",), ("files", "list"), ("files", "show"), ("files", "retry"), ("schema",),
     ("schema", "export"), ("sandbox",), ("sandbox", "court"), ("sandbox", "police"), ("sandbox", "petition"),
     ("sandbox", "hotline"), ("sandbox", "county"),
 )  # fmt: skip
@@ -303,6 +304,30 @@ def test_a_quarantined_item_is_shown_as_people_read_it(hub: Run, database: Datab
     assert since[1] in hub("quarantine", "list").out
     assert hub("quarantine", "discard", item["id"], "--reason", "corrected").code == 0
     assert "DISCARDED" in hub("quarantine", "list", "--state", "ALL").out
+
+
+def test_a_field_that_changed_is_listed_and_accepted(hub: Run, database: Database) -> None:
+    async def change() -> None:
+        async with open_desk(database.url) as desk:
+            await deliver(desk, [row("d1", fjsx={"13893612345": 1}), row("d2", caseCause="9987")])
+
+    assert hub("drift", "list").out == "no drift\n"
+    asyncio.run(change())
+    found = hub("drift", "list", "court", "--json").json
+    assert [(one["path"], one["kind"]) for one in found] == [("fjsx", "NEW"), ("fjsx.*", "NEW")]
+    assert "13893612345" not in hub("drift", "list").out
+    for one in found:
+        assert hub("drift", "accept", one["id"]).out == f"court {one['path']} accepted as NEW\n"
+    assert hub("drift", "list", "--json").json == []
+    assert hub("drift", "accept", found[0]["id"]).code == 1
+    assert hub("drift", "accept", "drf_0").code == 1
+    assert hub("drift", "list", "nobody").code == 2
+    # the list of unknown codes narrows by system, as its help says
+    (unknown,) = hub("codes", "list", "--unknown", "--system", "court", "--json").json
+    assert (unknown["code"], unknown["waiting"], unknown["exampleNativeId"]) == ("9987", 1, "d2")
+    assert hub("codes", "list", "--unknown", "--system", "police", "--json").json == []
+    said = hub("codes", "set", "court", "caseCause", "9987", "--class", "0601").out
+    assert "1 record that waited is mapped again by the next worker or pull of court" in said
 
 
 def test_doctor_finds_a_healthy_hub_healthy(hub: Run, database: Database) -> None:

@@ -13,6 +13,7 @@ from app.cli import (
     connectors,
     demo,
     doctor,
+    drift,
     figures,
     files,
     links,
@@ -79,6 +80,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(files.app, name="files")
 app.add_typer(links.app, name="links")
 app.add_typer(codes.app, name="codes")
+app.add_typer(drift.app, name="drift")
 app.add_typer(schema.app, name="schema")
 app.add_typer(sandbox.app, name="sandbox")
 

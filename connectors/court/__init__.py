@@ -8,22 +8,24 @@ HTTP, ``paging`` decides what to ask next, ``mapping`` says what a row means; ``
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Window
 from connectors.court import mapping, paging, push
+from connectors.court.fields import KNOWN_FIELDS
 from connectors.court.filing import file_case
 from connectors.court.numbers import quoted_here
 from connectors.court.paging import Listing
 from connectors.court.rows import fingerprint
 from connectors.court.wire import CourtApi
-from connectors.json_rows import stamp_text
+from connectors.json_rows import loads, stamp_text
 from connectors.pushing import require_carried
+from connectors.shapes import json_fields
 from hub.commands import Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName, Shape
 from hub.vocabulary import AgencyKind, CommandKind
 
 #: what the platform allows in one page
@@ -47,6 +49,7 @@ class CourtConnector(HttpPartner):
     #: the case, the kind of message and the agreement number; of a filing its request id
     has_keys: ClassVar[bool] = True
     mapping_version: int = 1
+    known_fields: Mapping[str, frozenset[str]] = KNOWN_FIELDS
 
     def __init__(self, config: InstanceConfig) -> None:
         self.config = config
@@ -99,6 +102,10 @@ class CourtConnector(HttpPartner):
     def map(self, item: Item) -> Sequence[Fact]:
         """One record, and an answer for every receipt the court has decided on."""
         return mapping.facts_of(item, self.config)
+
+    def shape(self, item: Item) -> Shape:
+        """The fields of a row and their types."""
+        return Shape("", json_fields(loads(item.body)))
 
     @staticmethod
     def quoted(text: str, county: str) -> Sequence[RecordName]:

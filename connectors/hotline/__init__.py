@@ -16,16 +16,18 @@ from typing import ClassVar
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Received, Window
 from connectors.hotline import calls, course, mapping, paging, webhook
 from connectors.hotline.creation import create
+from connectors.hotline.fields import EVENT, KNOWN_FIELDS, ORDER
 from connectors.hotline.numbers import quoted_here
 from connectors.hotline.paging import Listing, Place
-from connectors.hotline.rows import order_item
+from connectors.hotline.rows import is_event, order_item
 from connectors.hotline.signing import SHA256, SIGN_TYPES
 from connectors.hotline.wire import HotlineApi
-from connectors.json_rows import text
+from connectors.json_rows import loads, text
 from connectors.pushing import require_carried
+from connectors.shapes import json_fields
 from hub.commands import Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName, Shape
 from hub.vocabulary import AgencyKind, CommandKind
 
 #: what the hotline allows in one page
@@ -47,6 +49,7 @@ class HotlineConnector(HttpPartner):
     #: the request id
     has_keys: ClassVar[bool] = True
     mapping_version: int = 1
+    known_fields: Mapping[str, frozenset[str]] = KNOWN_FIELDS
 
     def __init__(self, config: InstanceConfig) -> None:
         self.config = config
@@ -102,6 +105,12 @@ class HotlineConnector(HttpPartner):
     def map(self, item: Item) -> Sequence[Fact]:
         """One part of a record: the order, or one event."""
         return mapping.facts_of(item, self.config)
+
+    def shape(self, item: Item) -> Shape:
+        """The fields of a row and their types."""
+        fields = loads(item.body)
+        kind = EVENT if isinstance(fields, dict) and is_event(fields) else ORDER
+        return Shape(kind, json_fields(fields))
 
     @staticmethod
     def quoted(text: str, county: str) -> Sequence[RecordName]:

@@ -14,15 +14,18 @@ from datetime import datetime
 from typing import ClassVar
 
 from connectors.base import HttpPartner, HttpWire, InstanceConfig, Window
+from connectors.json_rows import loads
 from connectors.petition import push, walking
+from connectors.petition.fields import KNOWN_FIELDS
 from connectors.petition.mapping import facts_of
 from connectors.petition.numbers import quoted_here
 from connectors.petition.walking import END, SECOND, START, Memory, Place
 from connectors.petition.wire import Listed, PetitionApi
 from connectors.pushing import require_carried
+from connectors.shapes import json_fields
 from hub.commands import Command, Receipt
 from hub.errors import TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName, Shape
 from hub.vocabulary import AgencyKind, CommandKind
 
 #: letters read one by one within one page
@@ -44,6 +47,7 @@ class PetitionConnector(HttpPartner):
     has_keys: ClassVar[bool] = True
     can_find: ClassVar[bool] = True
     mapping_version: int = 1
+    known_fields: Mapping[str, frozenset[str]] = KNOWN_FIELDS
 
     def __init__(self, config: InstanceConfig) -> None:
         self.config = config
@@ -87,6 +91,10 @@ class PetitionConnector(HttpPartner):
     def map(self, item: Item) -> Sequence[Fact]:
         """One record."""
         return [facts_of(item, self.config)]
+
+    def shape(self, item: Item) -> Shape:
+        """The fields of a row and their types."""
+        return Shape("", json_fields(loads(item.body)))
 
     @staticmethod
     def quoted(text: str, county: str) -> Sequence[RecordName]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
@@ -19,6 +19,7 @@ from connectors.police import compose, drop, mapping, shelf
 from connectors.police.ack import Ack, BatchRefusedError, read_held, refusal
 from connectors.police.arrival import Arrival, Patience, Standing, arrival_of
 from connectors.police.batch import read_batch
+from connectors.police.fields import KNOWN_FIELDS, shape_of
 from connectors.police.month_end import month_lists
 from connectors.police.names import quoted_here
 from connectors.police.outgoing import Outgoing
@@ -29,7 +30,7 @@ from connectors.police.transfer import number_of, transfer_batches
 from connectors.pushing import require_carried
 from hub.commands import AboutRecord, Command, Receipt, Refer
 from hub.errors import ConfigurationError, TransientError
-from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName
+from hub.model import CaseFacts, Cursor, DigestEntry, Fact, Item, Page, RecordName, Shape
 from hub.vocabulary import AgencyKind, CommandKind
 
 #: kinds of incident (``wire.note``); a batch refused whole is noted under the reason's own code
@@ -70,6 +71,7 @@ class PoliceConnector:
     has_keys: ClassVar[bool] = True
     can_find: ClassVar[bool] = True
     mapping_version: int = 1
+    known_fields: Mapping[str, frozenset[str]] = KNOWN_FIELDS
 
     def __init__(self, config: InstanceConfig) -> None:
         self.config = config
@@ -145,6 +147,10 @@ class PoliceConnector:
     def map(self, item: Item) -> Sequence[Fact]:
         """One form as a partial view of its call, and the answer to a batch of ours that it names."""
         return mapping.facts_of(item, self.config)
+
+    def shape(self, item: Item) -> Shape | None:
+        """The columns of a line, by dataset; None for a line that could not be used."""
+        return shape_of(item.body)
 
     @staticmethod
     def quoted(text: str, county: str) -> Sequence[RecordName]:

@@ -101,7 +101,7 @@ class UnknownCodeRow:
 
     id: str
     instance: str
-    #: the product; '' where the instance never ran
+    #: the product
     system: str
     table_name: str
     native_code: str
@@ -124,7 +124,8 @@ def mapping_worklist_listing(
 ) -> Listing[UnknownCodeRow]:
     """Unknown codes by instance, table and code. Raises UserInputError."""
     c, carried = mapping_worklist.c, record_unknown_codes.c
-    system = func.coalesce(connector_states.c.product, "")
+    # one that never ran here is most often named like its product
+    system = func.coalesce(connector_states.c.product, c.instance)
     who = (
         select(record_unknown_codes)
         .join(case_records, case_records.c.id == carried.record_id)
@@ -143,7 +144,7 @@ def mapping_worklist_listing(
         .outerjoin(connector_states, connector_states.c.instance == c.instance)
         .outerjoin(
             native_codes,
-            (native_codes.c.system == connector_states.c.product)
+            (native_codes.c.system == system)
             & (native_codes.c.table_name == c.table_name)
             & (native_codes.c.native_code == c.native_code),
         )

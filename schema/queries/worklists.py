@@ -6,12 +6,14 @@ from typing import Annotated
 
 import strawberry
 
+from hub import drift as fields
 from hub.reading import reconciliations
 from hub.reading.worklists import QuarantineFilter, mapping_worklist_listing, quarantine_listing
 from hub.vocabulary import QuarantineState
 from schema.connection import After, Before, Connection, First, Last, listed
 from schema.context import Info
 from schema.inputs import values_of
+from schema.types.drift import Drift, drift
 from schema.types.reconciliation import Reconciliation, reconciliation
 from schema.types.worklist import QuarantinedItem, UnmappedCode, quarantined_item, unmapped_code
 
@@ -74,3 +76,13 @@ class WorklistQueries:
     ) -> Connection[Reconciliation]:
         listing = reconciliations.listing(instance)
         return await listed(info.context.store, listing, reconciliation, first, after, last, before)
+
+    @strawberry.field(description="Fields that are new, gone or of another type than before, by instance and path.")
+    async def drift(
+        self,
+        info: Info,
+        instance: Annotated[str | None, strawberry.argument(description="Of this configured partner only.")] = None,
+    ) -> list[Drift]:
+        async with info.context.store.read() as connection:
+            found = await fields.found(connection, None if instance is None else [instance])
+        return [drift(one) for told in found.values() for one in told]

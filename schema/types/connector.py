@@ -90,6 +90,10 @@ class Connector:
     async def mapping_worklist(self, info: Info) -> int:
         return await info.context.loaders.unmapped_codes.load(self.instance) or 0
 
+    @strawberry.field(description="Fields that are new, gone or of another type, and that nobody has accepted.")
+    async def drift(self, info: Info) -> int:
+        return len(await info.context.loaders.drifts.load(self.instance))
+
     @strawberry.field(description="Records held that the partner still holds.")
     async def records(self, info: Info) -> int:
         return await info.context.loaders.held_records.load(self.instance) or 0

@@ -3,6 +3,7 @@
 from hub.store.tables.attachments import attachment_contents, attachments
 from hub.store.tables.base import metadata
 from hub.store.tables.disputes import code_counters, disputes
+from hub.store.tables.drift import observed_fields
 from hub.store.tables.events import event_words, handling_events, public_log, unsequenced
 from hub.store.tables.identity import store_identity
 from hub.store.tables.inbox import data_keys, inbox_items, inbox_pages, quarantine, webhook_nonces
@@ -56,6 +57,7 @@ __all__ = [
     "mapping_worklist",
     "metadata",
     "native_codes",
+    "observed_fields",
     "outbound_attempts",
     "outbound_messages",
     "own_references",

@@ -116,6 +116,7 @@ record_unknown_codes = Table(
     Column("table_name", Text, primary_key=True),
     Column("native_code", Text, primary_key=True),
     county_column(),
+    Index("ix_record_unknown_codes_code", "table_name", "native_code"),
 )
 
 mapping_worklist = Table(

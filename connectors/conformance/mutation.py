@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -52,12 +53,13 @@ def _damage(container: Any, name: Any, rng: Random) -> None:
     elif kind == "retype":
         container[name] = _retyped(container[name])
     elif kind == "double" and isinstance(container, list):
-        container.append(container[name])
+        container.append(deepcopy(container[name]))
     elif kind == "swap":
         others = list(container) if isinstance(container, dict) else range(len(container))
-        container[name] = container[rng.choice(others)]
+        container[name] = deepcopy(container[rng.choice(others)])
     else:
-        container[name] = rng.choice(ODD_VALUES)
+        # a copy: the next damage may fall on it
+        container[name] = deepcopy(rng.choice(ODD_VALUES))
 
 
 def _retyped(value: Any) -> Any:

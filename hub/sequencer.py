@@ -7,12 +7,14 @@ nothing. Each log row carries a chain hash over all rows before it; no append ev
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import itertools
 import os
 import socket
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
@@ -26,28 +28,48 @@ LEASE_FOR = timedelta(seconds=30)
 BATCH = 1000
 
 
+#: a holder that died keeps the lease for its time; who waits longer than that leaves the rest to the next
+_PATIENCE_S = LEASE_FOR.total_seconds() + 15
+_calls = itertools.count()
+
+
 async def sequence_all(desk: Desk, *, holder: str | None = None, batch: int = BATCH) -> int:
-    """Give a sequence to everything that is committed and waits. Returns how many; 0 when another holds the lease."""
-    name = holder or f"{socket.gethostname()}/{os.getpid()}"
-    total = 0
-    # whoever found the lease taken has gone away: what it left is ours, also what came in our last moment
-    while await _is_anything_waiting(desk):
+    """Give a sequence to everything that is committed now and waits. Returns how many were given here.
+
+    Whoever holds the lease is waited for, and what commits later is its own caller's business: one that only finishes
+    a small piece of work is not held up by others who go on for long.
+    """
+    name = holder or f"{socket.gethostname()}/{os.getpid()}/{next(_calls)}"
+    last = await _last_waiting(desk)
+    total, pause, waited = 0, 0.02, 0.0
+    while last is not None and await _is_waiting(desk, last):
         lease = await acquire(desk, LEASE, name, LEASE_FOR)
         if lease is None:
-            return total
+            if waited > _PATIENCE_S:
+                return total
+            await asyncio.sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, 0.5)
+            continue
         try:
-            while (given := await _one_batch(desk, lease, batch)) == batch:
-                total += given
+            while await _is_waiting(desk, last):
+                total += await _one_batch(desk, lease, batch)
         except LeaseLostError:
-            return total
-        total += given
+            continue
         await release(desk, lease)
     return total
 
 
-async def _is_anything_waiting(desk: Desk) -> bool:
+async def _last_waiting(desk: Desk) -> str | None:
     async with desk.store.read() as connection:
-        return (await connection.execute(select(unsequenced.c.entry_id).limit(1))).first() is not None
+        found: str | None = (await connection.execute(select(func.max(unsequenced.c.entry_id)))).scalar_one()
+        return found
+
+
+async def _is_waiting(desk: Desk, up_to: str) -> bool:
+    """Whether anything waits that was there when the caller came. Batches take the smallest ids first."""
+    async with desk.store.read() as connection:
+        query = select(unsequenced.c.entry_id).where(unsequenced.c.entry_id <= up_to).limit(1)
+        return (await connection.execute(query)).first() is not None
 
 
 async def _one_batch(desk: Desk, lease: Lease, batch: int) -> int:

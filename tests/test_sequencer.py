@@ -69,3 +69,27 @@ async def test_a_holder_who_slept_is_fenced_out(database: Database) -> None:
         with pytest.raises(LeaseLostError):
             async with desk.store.write() as tx:
                 await lock(tx, desk, slow, timedelta(seconds=30))
+
+
+async def test_who_finishes_a_small_piece_does_not_wait_for_what_comes_later(database: Database) -> None:
+    """Others go on committing for as long as they like; each caller ends with what was there when it came."""
+    async with open_desk(database.url) as desk:
+        await deliver(desk, [row("s0")])
+        coming = True
+
+        async def others() -> None:
+            number = 0
+            while coming:
+                number += 1
+                await deliver(desk, [row(f"o{number}", fwlsh=f"Fo{number}")])
+
+        busy = asyncio.create_task(others())
+        try:
+            async with asyncio.timeout(60):
+                assert await sequence_all(desk, batch=1) > 0
+        finally:
+            coming = False
+            await busy
+        await sequence_all(desk)
+        async with desk.store.read() as connection:
+            assert (await connection.execute(select(func.count()).select_from(unsequenced))).scalar_one() == 0

@@ -13,7 +13,6 @@ from datetime import datetime
 from connectors.base import InstanceConfig
 from connectors.police import codes
 from connectors.police.drop import Drop
-from connectors.police.names import ZIP
 from connectors.police.outgoing import Dataset, Outgoing, batches, moment_text, person_text
 from connectors.pushing import clean, missing, native_of, require
 from hub.commands import Refer
@@ -101,9 +100,8 @@ def _number(unit: str, at: datetime, serial: int) -> str:
 
 def _number_taken(batch: Outgoing, drop: Drop) -> bool:
     """Another file of that day has the serial that would make the same number."""
-    names = {file.removesuffix(ZIP) for file in drop.files if file.startswith(f"{TRANSFER.prefix}_")}
-    names |= {ack.removesuffix(".json") for ack in drop.acks if ack.startswith(f"{TRANSFER.prefix}_")}
     mine = _day_and_serial(batch.name)
+    names = {file.partition(".")[0] for file in drop.files | drop.acks if file.startswith(f"{TRANSFER.prefix}_")}
     return any(name != batch.name and _day_and_serial(name) == mine for name in names)
 
 

@@ -18,6 +18,8 @@ from connectors.conformance.law import NotApplicableError as NotApplicableError
 from connectors.conformance.law import Verdict as Verdict
 from connectors.conformance.laws import LAWS as LAWS
 from connectors.conformance.laws import law_named as law_named
+from connectors.conformance.push_bench import PushBench as PushBench
+from connectors.conformance.push_laws import PUSH_LAWS as PUSH_LAWS
 from hub.errors import PartnerError
 
 _UNEXPECTED = "The partner could be asked and had an answer: raise only for what is none."

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from connectors.base import AnyWire, Connector, InstanceConfig, Window
 from connectors.conformance.bench import Held, PartnerBench
 from connectors.conformance.law import LawBrokenError, require
+from connectors.conformance.push_bench import PushBench
 from hub.errors import BadPayloadError, OrphanError, TransientError
 from hub.model import CaseFacts, Cursor, DigestEntry, Item, Page
 
@@ -83,6 +84,8 @@ class Exam:
     tries: int = 12
     #: the longest wait between two tries
     longest_pause_s: float = 1.0
+    #: the hand on the partner's receiving side, for the push laws
+    push: PushBench | None = None
 
     def connector(self, **changes: Any) -> Connector:
         """A new one, as after a restart."""

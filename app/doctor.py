@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.hook_address import hook_address
 from app.layout import strange_parts
 from app.refusals import refusal, system_words
 from connectors import registry
@@ -60,6 +61,7 @@ async def examine(find: Callable[[], Path | None]) -> list[Finding]:
     findings += [finding async for finding in _database(settings, identity.get(COUNTY))]
     for name in sorted(settings.instances):
         findings += _secret_file(settings, name)
+    findings += _webhooks(settings)
     findings += await asyncio.gather(*(_instance(settings, name) for name in sorted(settings.instances)))
     return findings
 
@@ -157,10 +159,33 @@ def _data_folder(folder: Path) -> Iterator[Finding]:
 
 
 def _secret_file(settings: Settings, name: str) -> Iterator[Finding]:
-    file = settings.instances[name].secret_file
-    # one that is missing is told as the instance's failure
-    if file is not None and file.exists() and (rights := _rights(file)) & 0o077:
-        yield Finding(WARN, f"secret {name}", f"{file} is open to others ({rights:o})", f"chmod 600 {file}")
+    one = settings.instances[name]
+    for file in (one.secret_file, *one.webhook_secret_files):
+        # one that is missing is told as the instance's failure
+        if file is not None and file.exists() and (rights := _rights(file)) & 0o077:
+            yield Finding(WARN, f"secret {name}", f"{file} is open to others ({rights:o})", f"chmod 600 {file}")
+
+
+def _webhooks(settings: Settings) -> Iterator[Finding]:
+    """Where they are taken. What is signed is not the address, so a secret of two instances fits both."""
+    names: dict[str, list[str]] = {}
+    for name in sorted(settings.instances):
+        try:
+            told = hook_address(settings, name)
+            for secret in settings.instances[name].read_webhook_secrets(name):
+                names.setdefault(secret, []).append(name)
+        except HubError:
+            # told as the instance's failure
+            continue
+        if told is not None and told.secrets:
+            yield Finding(OK, f"webhooks {name}", str(told))
+    for shared in {tuple(sorted(set(found))) for found in names.values() if len(set(found)) > 1}:
+        yield Finding(
+            WARN,
+            "webhooks",
+            f"{' and '.join(shared)} have a secret in common",
+            "Agree on one secret for each instance.",
+        )
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
@@ -246,6 +271,7 @@ async def _instance(settings: Settings, name: str) -> Finding:
     try:
         registry.connector_class(one.connector)
         one.read_secret(name)
+        one.read_webhook_secrets(name)
     except HubError as exc:
         return Finding(FAIL, what, str(exc), exc.hint)
     if one.folder is not None:

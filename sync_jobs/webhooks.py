@@ -11,8 +11,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from connectors.base import Connector, Received, WebhookConnector
 from hub import nonces
 from hub.desk import Desk
@@ -73,7 +71,7 @@ class WebhookKeeper:
         """Settle these: all in one transaction, or, where the database refuses it, each in its own."""
         try:
             await self._keep_at_once(instance, together)
-        except (SQLAlchemyError, OSError, ValueError) as exc:
+        except Exception as exc:
             for one in together if len(together) > 1 else ():
                 await self._keep(instance, [one])
             if len(together) == 1:

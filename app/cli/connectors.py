@@ -98,7 +98,10 @@ async def _standing(hub: Hub) -> dict[str, Any]:
 def check(
     instance: Instance = None, even_paused: EvenPaused = False, config: Config = None, as_json: Json = False
 ) -> None:
-    """Prove address and credentials with the smallest harmless request. Exit code 1 when one fails."""
+    """Prove address and credentials with the smallest harmless request, and tell where webhooks are taken.
+
+    Exit code 1 when one fails.
+    """
     from app.cli.output import emit_json, say
 
     async def ask(hub: Hub) -> dict[str, dict[str, Any]]:
@@ -111,18 +114,24 @@ def check(
         emit_json(found)
     for name, one in found.items() if not as_json else ():
         say(f"{'OK  ' if one['ok'] else 'FAIL'} {name}: {one['seen']}")
+        if one["webhooks"] is not None:
+            say(f"     {name} {one['webhooks']}")
     if not all(one["ok"] for one in found.values()):
         raise typer.Exit(1)
 
 
 async def _check(hub: Hub, name: str) -> dict[str, Any]:
+    from app.hook_address import hook_address
     from hub.errors import HubError
 
+    webhooks: str | None = None
     try:
+        told = hook_address(hub.settings, name)
+        webhooks = None if told is None else str(told)
         async with hub.wire(name) as wire:
-            return {"ok": True, "seen": await hub.connector(name).check(wire)}
+            return {"ok": True, "seen": await hub.connector(name).check(wire), "webhooks": webhooks}
     except HubError as exc:
-        return {"ok": False, "seen": "; ".join(filter(None, (str(exc), exc.hint)))}
+        return {"ok": False, "seen": "; ".join(filter(None, (str(exc), exc.hint))), "webhooks": webhooks}
 
 
 @app.command()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from hub.store.engine import Store
 
 #: a transaction aims at this; a partner's webhook waits three seconds for its answer
-AIM_S = 0.5
+AIM_S = 0.4
 _FIRST = 64
 _LEAST = 16
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 #: so long may a process write before it leaves a gap
 STREAK_S = 0.5
 #: longer than a waiting process goes without looking (``engine._LOOK_MS``)
-GAP_S = 0.03
+GAP_S = 0.05
 
 
 class Turns:

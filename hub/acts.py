@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hub.errors import UserInputError
 from hub.model import clean_text
+from hub.once_key import OnceKey
 from hub.sealing import mask_words
 
 _LONGEST_NAME, _LONGEST_REASON = 100, 2000
@@ -17,6 +18,8 @@ class Act:
 
     by: str
     reason: str = ""
+    #: a client's own key for this act: sent again, it is done once
+    once: OnceKey | None = None
 
     def __post_init__(self) -> None:
         if not self.by.strip() or len(self.by) > _LONGEST_NAME or self.by.startswith("rule:"):

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import exists, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import once
 from hub.acts import Act
 from hub.desk import Desk
 from hub.edge_changes import EdgeChanges
@@ -52,6 +53,7 @@ async def decide_suggestion(
     """
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         link = (await tx.execute(select(record_links).where(record_links.c.id == link_id))).first()
         if link is None:
             raise NotFoundError(f"no link is called {link_id}", hint="Take an id of the list.", field="id")
@@ -82,6 +84,7 @@ async def link_record(
     """
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         (record,) = await _records(tx, [record_id])
         dispute = await _dispute(tx, dispute_id, expected_version)
         if record.dispute_id == dispute.id:
@@ -105,6 +108,7 @@ async def unlink_record(desk: Desk, record_id: str, *, act: Act, expected_versio
     _require_reason(act)
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         (record,) = await _records(tx, [record_id])
         if record.dispute_id is None:
             raise ConflictError("the record belongs to no dispute")
@@ -133,6 +137,7 @@ async def merge_disputes(
         raise UserInputError("a dispute cannot be merged with itself", field="otherId")
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         found = [
             await _dispute(tx, dispute_id, expected)
             for dispute_id, expected in zip(dispute_ids, expected_versions, strict=True)
@@ -152,6 +157,7 @@ async def unmerge_disputes(desk: Desk, dispute_id: str, *, act: Act, expected_ve
     _require_reason(act)
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         shell = (await tx.execute(select(disputes).where(disputes.c.id == dispute_id))).first()
         if shell is None:
             raise _no_dispute(dispute_id)
@@ -239,7 +245,10 @@ class _Paper:
         rows = await _records(self._tx, record_ids)
         placed = dict.fromkeys(row.dispute_id for row in rows if row.dispute_id is not None)
         await self.work_on(placed)
-        return Decided(tuple(record_ids), tuple(placed), link_id)
+        done = Decided(tuple(record_ids), tuple(placed), link_id)
+        result = {"records": list(done.record_ids), "disputes": list(done.dispute_ids), "link": link_id}
+        await once.keep(self._tx, self._desk, self._act.by, self._act.once, result)
+        return done
 
     async def _company(self, record: AnyRow) -> list[str]:
         return await _members(self._tx, record.dispute_id) if record.dispute_id else [record.id]

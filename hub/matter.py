@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import disputes as dispute_rows
+from hub import once
 from hub.acts import Act
 from hub.desk import Desk
 from hub.errors import ConflictError, NotFoundError, UserInputError, VersionConflictError
@@ -44,6 +45,8 @@ class Matter:
         self._head = StreamHead(row.stream_seq, row.stream_hash)
         self._values: dict[str, Any] = {}
         self._appender = Appender(desk, desk.clock())
+        #: ids that a repeat of this act is answered with
+        self.result: dict[str, Any] = {"dispute": str(row.id)}
 
     @property
     def state(self) -> str:
@@ -107,6 +110,7 @@ class Matter:
         await refresh(self.tx, list((await self.tx.execute(query)).scalars()))
         await dispute_rows.settle(self.tx, self.desk, [members], self._appender, self.act)
         await self._appender.flush(self.tx)
+        await once.keep(self.tx, self.desk, self.act.by, self.act.once, self.result)
 
 
 @asynccontextmanager
@@ -119,6 +123,7 @@ async def opened(
     """
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         matter = await open_in(tx, desk, dispute_id, act, at=at, expected_version=expected_version)
         yield matter
         await matter.finish()

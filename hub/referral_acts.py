@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from hub import once
 from hub.acts import Act
 from hub.commands import Command, Confirm, Decline, Escalate, Extend, Return, Sign, Supplement
 from hub.desk import Desk
@@ -94,7 +95,9 @@ async def handed(
     """The referral in a transaction of its own, its dispute settled at the block's end."""
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         matter = await open_in(tx, desk, await dispute_of_referral(tx, referral_id), act, at=at)
+        matter.result["referral"] = referral_id
         yield Handed(matter, matter.referral(referral_id, expected_version))
         await matter.finish()
 

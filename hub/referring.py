@@ -94,6 +94,7 @@ async def refer_dispute(
             matter.referral(parent_referral_id)
         anchor = next(one for one in matter.records if one.id == matter.row.opening_record_id)
         referral_id = await _write(matter, anchor, target, mode, matters, parent_referral_id)
+        matter.result["referral"] = referral_id
         data = {"referral": referral_id, "to_code": target.code, "mode": mode.value, "to_kind": target.kind.value}
         is_exit = mode is ReferralMode.EXIT_ROUTE
         matter.tell(HandlingEventKind.EXITED if is_exit else HandlingEventKind.REFERRED, data=data, about=referral_id)

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import versions, walk_in
+from hub import once, versions, walk_in
 from hub.acts import Act
 from hub.applying import apply_versions
 from hub.desk import Desk
@@ -41,6 +41,7 @@ async def register_dispute(desk: Desk, told: Registration, act: Act, *, at: date
     source = walk_in.source(desk.centre_code, now)
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, act.by, act.once)
         number = await _next_number(tx, desk, received_at)
         registration = replace(told, number=number, received_at=received_at, changed_at=now, by=act.by)
         run_id = new_id("run", desk.county)
@@ -52,7 +53,9 @@ async def register_dispute(desk: Desk, told: Registration, act: Act, *, at: date
         query = select(case_records.c.dispute_id).where(
             case_records.c.instance == walk_in.INSTANCE, case_records.c.native_id == number
         )
-        return str((await tx.execute(query)).scalar_one())
+        dispute_id = str((await tx.execute(query)).scalar_one())
+        await once.keep(tx, desk, act.by, act.once, {"dispute": dispute_id})
+        return dispute_id
 
 
 async def _next_number(tx: AsyncConnection, desk: Desk, received_at: datetime) -> str:

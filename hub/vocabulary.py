@@ -427,6 +427,23 @@ class DriftKind(Term):
     TYPE_CHANGED = ("TYPE_CHANGED", "类型改变", "A field of another type than before")
 
 
+class Solved(Term):
+    """Whether a matter is settled, as its parties say at a follow-up (是否解决)."""
+
+    YES = ("YES", "已解决", "Yes")
+    NO = ("NO", "未解决", "No")
+    NO_ANSWER = ("NO_ANSWER", "未表态", "No answer")
+
+
+class Satisfaction(Term):
+    """How content a party is at a follow-up (满意度)."""
+
+    SATISFIED = ("SATISFIED", "满意", "Satisfied")
+    BASICALLY = ("BASICALLY", "基本满意", "Basically satisfied")
+    DISSATISFIED = ("DISSATISFIED", "不满意", "Dissatisfied")
+    NO_ANSWER = ("NO_ANSWER", "未表态", "No answer")
+
+
 class UserErrorCode(Term):
     """Why a mutation did nothing (拒绝原因)."""
 
@@ -485,7 +502,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
             DriftKind, UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason,
-            Performance, TransferGround, MessageState,
+            Performance, TransferGround, MessageState, Solved, Satisfaction,
         )
     }
 )  # fmt: skip

@@ -41,7 +41,8 @@ _PAGED = frozenset(
     }
 )  # fmt: skip
 _LISTS: Mapping[str, int] = {
-    "records": 4, "parties": 4, "referrals": 4, "attachments": 4, "incidents": 4, "connectors": 8, "drift": 20,
+    "records": 4, "parties": 4, "referrals": 4, "availableActions": 8, "attachments": 4, "incidents": 4,
+    "connectors": 8, "drift": 20,
 }  # fmt: skip
 
 

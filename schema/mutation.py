@@ -9,11 +9,13 @@ from __future__ import annotations
 import strawberry
 
 from schema.mutations.codes import CodeMutations
+from schema.mutations.disputes import DisputeMutations
 from schema.mutations.drift import DriftMutations
 from schema.mutations.links import LinkMutations
 from schema.mutations.quarantine import QuarantineMutations
+from schema.mutations.referrals import ReferralMutations
 
 
 @strawberry.type(description="Everything that can be changed. Only by POST.")
-class Mutation(LinkMutations, QuarantineMutations, CodeMutations, DriftMutations):
+class Mutation(CodeMutations, DisputeMutations, DriftMutations, LinkMutations, QuarantineMutations, ReferralMutations):
     pass

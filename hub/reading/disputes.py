@@ -50,6 +50,8 @@ class DisputeRow:
     closed_at: datetime | None
     merged_into: str | None
     version: int
+    assignee_code: str
+    assignee_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,12 @@ class ReferralRow:
     due_at: datetime | None
     partner_ref: str
     owes_return: bool
+    delivered_at: datetime | None
+    returned_at: datetime | None
+    parent_referral_id: str | None
+    #: of a hand-over of ours: the partner whose wire carries it, '' worked by hand
+    instance: str | None
+    version: int
     #: the record's dispute, else the referral's own
     dispute_id: str | None
 

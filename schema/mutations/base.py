@@ -21,11 +21,13 @@ from hub.errors import (
     UserInputError,
     VersionConflictError,
 )
+from hub.once import IdempotencyMismatchError
 from hub.vocabulary import UserErrorCode
 
 #: which refusals a caller is told, the narrowest first
 _CODES: tuple[tuple[type[HubError], UserErrorCode], ...] = (
     (VersionConflictError, UserErrorCode.VERSION_CONFLICT),
+    (IdempotencyMismatchError, UserErrorCode.IDEMPOTENCY_MISMATCH),
     (DeadlinePassedError, UserErrorCode.DEADLINE_PASSED),
     (ConflictError, UserErrorCode.NOT_ALLOWED_NOW),
     (NotFoundError, UserErrorCode.NOT_FOUND),

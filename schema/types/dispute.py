@@ -9,9 +9,11 @@ import strawberry
 from hub.reading.disputes import DisputeRow
 from hub.reading.events import Stream
 from hub.vocabulary import Channel, Classification, DisputeState, Outcome, Procedure
+from hub.workflow import dispute_actions
 from schema.connection import After, Before, Connection, First, Last
 from schema.context import Info
 from schema.scalars import Instant, Money, instant
+from schema.types.action import AvailableAction, available_action
 from schema.types.attachment import Attachment, attachment
 from schema.types.event import HandlingEvent, Kinds, history_of
 from schema.types.node import Node
@@ -21,6 +23,12 @@ from schema.types.reference import Agency, Category, Region, agency_of, region_o
 if TYPE_CHECKING:
     from schema.types.record import CaseRecord
     from schema.types.referral import Referral
+
+
+@strawberry.type(description="Who at the centre has a dispute in hand.")
+class Assignee:
+    name: str = strawberry.field(description="The mediator's or officer's name.")
+    agency_code: str | None = strawberry.field(description="12-digit code of the unit, where known.")
 
 
 @strawberry.type(description="One dispute 矛盾纠纷, whichever agencies know of it. Its state follows from its records.")
@@ -42,6 +50,19 @@ class Dispute(Node):
     classification: Classification = strawberry.field(description="Who may know of it.")
     version: int = strawberry.field(description="Grows with every change of the dispute.")
     row: strawberry.Private[DisputeRow]
+
+    @strawberry.field(description="Who at the centre has it in hand; null while nobody was named.")
+    def assignee(self) -> Assignee | None:
+        if not self.row.assignee_name and not self.row.assignee_code:
+            return None
+        return Assignee(name=self.row.assignee_name, agency_code=self.row.assignee_code or None)
+
+    @strawberry.field(description="What can be done with it now, and what is missing for each.")
+    async def available_actions(self, info: Info) -> list[AvailableAction]:
+        rows = await info.context.loaders.dispute_referrals.load(self.row.id)
+        if self.row.merged_into is not None:
+            return []
+        return [available_action(one) for one in dispute_actions(self.row.state, rows)]
 
     @strawberry.field(description="The agency that has it in hand.")
     async def holder(self, info: Info) -> Agency | None:

@@ -8,12 +8,15 @@ import strawberry
 
 from hub.reading.referrals import ReferralRow
 from hub.vocabulary import Channel, Outcome, ReferralDirection, ReferralMode, ReferralState, TerminationReason
+from hub.workflow import referral_actions
 from schema.context import Info
 from schema.scalars import Instant, instant
+from schema.types.action import AvailableAction, available_action
 from schema.types.node import Node
 from schema.types.reference import Agency, agency_of
 
 if TYPE_CHECKING:
+    from schema.types.dispute import Dispute
     from schema.types.record import CaseRecord
 
 
@@ -36,11 +39,35 @@ class Referral(Node):
     due_at: Instant | None = strawberry.field(description="When it is due.")
     partner_ref: str | None = strawberry.field(description="The partner's receipt of our return.")
     owes_return: bool = strawberry.field(description="False where the result is older than the hub's going live.")
+    delivered_at: Instant | None = strawberry.field(description="When a hand-over of ours reached its receiver.")
+    returned_at: Instant | None = strawberry.field(description="When our result reached the origin.")
+    version: int = strawberry.field(description="Give it as expectedVersion, to act only on what you saw.")
     row: strawberry.Private[ReferralRow]
+
+    @strawberry.field(description="The dispute it belongs to now.")
+    async def dispute(self, info: Info) -> Annotated[Dispute, strawberry.lazy("schema.types.dispute")] | None:
+        if self.row.dispute_id is None:
+            return None
+        row = await info.context.loaders.disputes.load(self.row.dispute_id)
+        return None if row is None else info.context.make.dispute(row)
+
+    @strawberry.field(description="What can be done with it now, and what is missing for each.")
+    async def available_actions(self, info: Info) -> list[AvailableAction]:
+        if self.row.dispute_id is None:
+            return []
+        about = await info.context.loaders.disputes.load(self.row.dispute_id)
+        return [] if about is None else [available_action(one) for one in referral_actions(self.row, about.state)]
+
+    @strawberry.field(description="The hand-over to the centre that this one goes on from.")
+    async def parent(self, info: Info) -> Referral | None:
+        if self.row.parent_referral_id is None:
+            return None
+        row = await info.context.loaders.referrals.load(self.row.parent_referral_id)
+        return None if row is None else referral(row)
 
     @strawberry.field(description="The record whose entry handed the work over; null for a hand-over of our own.")
     async def record(self, info: Info) -> Annotated[CaseRecord, strawberry.lazy("schema.types.record")] | None:
-        if self.row.record_id is None:
+        if self.row.record_id is None or self.row.direction == ReferralDirection.OUT.value:
             return None
         row = await info.context.loaders.records.load(self.row.record_id)
         return None if row is None else info.context.make.record(row)
@@ -75,5 +102,8 @@ def referral(row: ReferralRow) -> Referral:
         due_at=instant(row.due_at),
         partner_ref=row.partner_ref or None,
         owes_return=row.owes_return,
+        delivered_at=instant(row.delivered_at),
+        returned_at=instant(row.returned_at),
+        version=row.version,
         row=row,
     )

@@ -1,5 +1,6 @@
 """All tables, so that one import fills the metadata; each noun has its file."""
 
+from hub.store.tables.acts import acts_done
 from hub.store.tables.attachments import attachment_contents, attachments
 from hub.store.tables.base import metadata
 from hub.store.tables.disputes import code_counters, disputes
@@ -36,6 +37,7 @@ APPEND_ONLY = (handling_events, link_decisions, public_log)
 
 __all__ = [
     "APPEND_ONLY",
+    "acts_done",
     "agencies",
     "attachment_contents",
     "attachments",

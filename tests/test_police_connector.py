@@ -750,9 +750,10 @@ def test_each_hand_over_has_its_own_result() -> None:
     assert (one.state, other.state) == (ReferralState.SENT, ReferralState.CONCLUDED), "its own dispatch tells"
 
 
-def test_a_result_that_names_our_batch_is_the_business_answer() -> None:
-    ours = "RETURN_620725190000_20240805101500_00001.zip"
-    form = fkd(F2, "08", "2024-08-06 15:00:00", HZBH=ours)
+@pytest.mark.parametrize("ending", ["", ".zip", ".ZIP"])
+def test_a_result_that_names_our_batch_is_the_business_answer(ending: str) -> None:
+    ours = "RETURN_620725190000_20240805101500_00001"
+    form = fkd(F2, "08", "2024-08-06 15:00:00", HZBH=f"{ours}{ending}")
     (item,) = items_of({"FKD": [form]})
 
     facts, answer = PoliceConnector(config()).map(item)

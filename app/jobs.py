@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 
@@ -18,23 +19,25 @@ from app.worker import Worker, worker_name
 from connectors.base import Window
 from hub import nonces, quarantine
 from hub.applying import Applied, apply_pending
-from hub.errors import ConflictError, NotFoundError, PostponedError
+from hub.errors import ConflictError, HubError, NotFoundError, PostponedError
 from hub.jobs import APPLY, PUSH
 from hub.jobs import lane_of as lane_of
 from hub.reading.worklists import QuarantineRow, quarantined
 from hub.sequencer import sequence_all
 from hub.store.tables import connector_states
 from hub.store.tables import quarantine as quarantine_rows
+from sync_jobs.backfill import run_slice
 from sync_jobs.breaker import OPEN, breaker_of
 from sync_jobs.differences import ReconcileReport
+from sync_jobs.generations import RUNNING, Generation, latest
 from sync_jobs.pull import Progress, pull_instance
 from sync_jobs.push import PushReport, push_instance
 from sync_jobs.queue import Claim
-from sync_jobs.reconcile import reconcile_instance
+from sync_jobs.reconcile import Key, reconcile_instance
 from sync_jobs.runs import NO_BUDGET, Budget, RunReport, source_of
 from sync_jobs.scheduler import Schedule, Scheduler
 
-PULL, RECONCILE, PRUNE, RETRY = "pull", "reconcile", "prune", "retry"
+PULL, RECONCILE, BACKFILL, PRUNE, RETRY = "pull", "reconcile", "backfill", "prune", "retry"
 #: how long finished jobs are remembered
 _KEPT = timedelta(days=30)
 _log = structlog.get_logger("jobs")
@@ -81,6 +84,8 @@ async def run_job(hub: Hub, claim: Claim) -> None:
         run = await pull(hub, claim, instance, budget=Budget(one.max_run_s, one.max_run_pages))
     elif kind == RECONCILE:
         run = (await reconcile(hub, claim, instance, budget=Budget(one.max_reconcile_s))).run
+    elif kind == BACKFILL:
+        run = await _go_on_with_backfill(hub, claim, instance, Budget(one.max_run_s, one.max_run_pages))
     else:
         raise NotFoundError(f"no job is called {kind}")
     if run is None:
@@ -118,15 +123,55 @@ async def pull(
         return run
 
 
+async def backfill(
+    hub: Hub, claim: Claim, instance: str, generation: Generation, progress: Progress | None = None,
+    budget: Budget = NO_BUDGET,
+) -> tuple[RunReport, Generation]:  # fmt: skip
+    """One slice of a generation under the claim; it ends early when the instance's live pull is due."""
+    async with hub.wire(instance) as wire:
+        run, reached = await run_slice(
+            hub.fenced_desk(claim), hub.connector(instance), wire, generation, progress=progress, budget=budget,
+            is_other_due=lambda: hub.queue.is_due(f"{PULL}:{instance}", hub.desk.clock()),
+        )  # fmt: skip
+        if run.error is None:
+            await files.fetch(hub, claim, instance, wire)
+        return run, reached
+
+
+async def _go_on_with_backfill(hub: Hub, claim: Claim, instance: str, budget: Budget) -> RunReport | None:
+    """A backfill whose command was killed: the next slice. Raises PostponedError while there is more."""
+    generation = await latest(hub.store, instance, RUNNING)
+    if generation is None:
+        return None
+    run, generation = await backfill(hub, claim, instance, generation, budget=budget)
+    if run.error is None and generation.state == RUNNING:
+        # due behind whatever waits by now, the live pull first of all
+        raise PostponedError("there is more to read", until=hub.desk.clock(), kind="MAKES_ROOM")
+    return run
+
+
+async def run_due_pull(hub: Hub, instance: str) -> None:
+    """The instance's live pull, if it is due and nobody has taken it; how it ends is noted in the queue."""
+    claim = await hub.queue.claim_named(
+        f"{PULL}:{instance}", f"cli {worker_name()}", hub.desk.clock(), hub.settings.lease_s
+    )
+    if claim is None:
+        return
+    worker = Worker(hub.queue, lambda held: run_job(hub, held), hub.desk.clock, lease_s=hub.settings.lease_s)
+    with contextlib.suppress(HubError):
+        await worker.run_claimed(claim)
+
+
 async def reconcile(
     hub: Hub, claim: Claim, instance: str, progress: Progress | None = None, window: Window | None = None,
-    budget: Budget = NO_BUDGET,
+    budget: Budget = NO_BUDGET, *, accepted: Collection[Key] = (),
 ) -> ReconcileReport:  # fmt: skip
     """One comparison under the claim. A partner's error stands in the report's run."""
     async with hub.wire(instance) as wire:
         return await reconcile_instance(
-            hub.fenced_desk(claim), hub.connector(instance), wire, window=window, progress=progress, budget=budget
-        )
+            hub.fenced_desk(claim), hub.connector(instance), wire, window=window, progress=progress, budget=budget,
+            accepted=accepted,
+        )  # fmt: skip
 
 
 async def push(hub: Hub, claim: Claim, instance: str) -> PushReport:

@@ -242,6 +242,22 @@ class PullOnly:
         return None
 
 
+@runtime_checkable
+class Backfiller(Protocol):
+    """A connector that reads its partner's past another way than it pulls, because what is pulled is given only once.
+
+    Every other connector's past is read with ``pull``, from a cursor of its own.
+    """
+
+    def backfill_cursor(self, cursor: Cursor | None, since: datetime | None) -> Cursor:
+        """Where a backfill begins (``since``, or the very start), or goes on from its own kept cursor."""
+        ...
+
+    async def backfill(self, wire: AnyWire, cursor: Cursor) -> Page:
+        """As ``pull``, without taking anything away from it."""
+        ...
+
+
 class HttpPartner(PullOnly):
     """What most HTTP partners have in common; a connector class may begin with it."""
 

@@ -404,6 +404,7 @@ class DifferenceResolution(Term):
     FETCHED = ("FETCHED", "已补取", "Fetched and put right")
     REMOVED = ("REMOVED", "已标记删除", "Marked as gone at the source")
     QUARANTINED = ("QUARANTINED", "在隔离中", "Stands in quarantine")
+    HELD_BACK = ("HELD_BACK", "待人工确认", "Gone there, and too many at once to be marked without a person")
     OPEN = ("OPEN", "未解决", "Not repaired yet")
 
 

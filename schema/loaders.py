@@ -96,6 +96,7 @@ class Loaders:
         self.last_runs = self._one(connectors.last_runs)
         self.last_reconciliations = self._one(connectors.last_reconciliations)
         self.drifts = self._many(drift.found)
+        self.last_backfills = self._one(connectors.last_backfills)
         self.open_quarantine = self._one(connectors.open_quarantine)
         self.unmapped_codes = self._one(connectors.unmapped_codes)
         self.held_records = self._one(connectors.held_records)

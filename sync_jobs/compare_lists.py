@@ -14,26 +14,27 @@ from connectors.base import Connector, Window
 from hub.applying import Fence
 from hub.desk import Desk
 from hub.inbox import version_text
-from hub.model import DigestEntry, Removal
-from hub.removal import remove_in
-from hub.store.lookup import chunks
+from hub.model import DigestEntry
+from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, inbox_items
-from sync_jobs.differences import GONE, MISSING, OPEN, QUARANTINED, REMOVED, STALE, Difference, ReconcileReport
+from sync_jobs.differences import MISSING, OPEN, QUARANTINED, STALE, Difference, ReconcileReport
+from sync_jobs.gone import settle_absent
 from sync_jobs.pull import NotedWire
-from sync_jobs.runs import source_of
+from sync_jobs.runs import RunReport, each_in_time
 
 #: entries compared at a time
 BATCH = 500
 
 
 async def compare_lists(
-    desk: Desk, connector: Connector, wire: NotedWire, window: Window, report: ReconcileReport, fence: Fence
-) -> None:
+    desk: Desk, connector: Connector, wire: NotedWire, window: Window, report: ReconcileReport, run: RunReport,
+    fence: Fence, accepted: Collection[tuple[str, str]],
+) -> None:  # fmt: skip
     """Compare every listed key with our items, then what we hold with what is listed."""
     listed_ids: set[str] = set()
     keys: set[str] = set()
     batch: list[DigestEntry] = []
-    async for entry in connector.digest(wire, window):
+    async for entry in each_in_time(run, connector.digest(wire, window)):
         listed_ids.add(entry.native_id)
         if entry.key in keys:
             continue
@@ -45,7 +46,9 @@ async def compare_lists(
             batch = []
     await _compare(desk, report, batch)
     for stretch in await connector.listed(wire, window):
-        await _find_gone(desk, connector, stretch, listed_ids, report, fence)
+        absent, held = await _absent(desk, stretch, listed_ids, report.instance)
+        found = await settle_absent(desk, connector, wire, absent, held=held, accepted=accepted, run=run, fence=fence)
+        report.add_gone(found.values())
 
 
 async def _compare(desk: Desk, report: ReconcileReport, batch: Sequence[DigestEntry]) -> None:
@@ -73,35 +76,21 @@ async def _compare(desk: Desk, report: ReconcileReport, batch: Sequence[DigestEn
         report.differences.append(difference)
 
 
-async def _find_gone(
-    desk: Desk,
-    connector: Connector,
-    stretch: Window,
-    listed_ids: Collection[str],
-    report: ReconcileReport,
-    fence: Fence,
-) -> None:
-    """Records received in this stretch that were there at its end and are not listed: the partner dropped them."""
+async def _absent(
+    desk: Desk, stretch: Window, listed_ids: Collection[str], instance: str
+) -> tuple[Sequence[AnyRow], int]:
+    """Records received in this stretch that were there at its end and are not listed, and how many were compared."""
     c = case_records.c
-    query = select(c.native_id, c.native_no, func.min(inbox_items.c.version).label("earliest")).join(
+    query = select(c.id, c.native_id, c.native_no, func.min(inbox_items.c.version).label("earliest")).join(
         inbox_items, inbox_items.c.record_id == c.id
     )
-    query = query.where(c.instance == report.instance, c.deleted_at_source.is_(None))
+    query = query.where(c.instance == instance, c.deleted_at_source.is_(None))
     if stretch.start is not None:
         query = query.where(c.received_at >= stretch.start)
     if stretch.end is not None:
         query = query.where(c.received_at <= stretch.end)
     async with desk.store.read() as connection:
-        rows = (await connection.execute(query.group_by(c.native_id, c.native_no))).all()
+        rows = (await connection.execute(query.group_by(c.id, c.native_id, c.native_no))).all()
     end = version_text(stretch.end)
-    gone = [
-        Removal(row.native_id, row.native_no)
-        for row in rows
-        if row.native_id not in listed_ids and (not end or row.earliest <= end)
-    ]
-    if not gone:
-        return
-    async with desk.store.write() as tx:
-        await fence(tx)
-        report.removed += await remove_in(tx, desk, source_of(connector), gone)
-    report.differences += [Difference(one.native_id, one.native_no, GONE, REMOVED) for one in gone]
+    listable = [row for row in rows if not end or row.earliest <= end]
+    return [row for row in listable if row.native_id not in listed_ids], len(listable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +10,8 @@ from hub.vocabulary import DifferenceKind, DifferenceResolution
 from sync_jobs.runs import RunReport
 
 MISSING, STALE, GONE = (str(kind.value) for kind in DifferenceKind)
-FETCHED, REMOVED, QUARANTINED, OPEN = (str(resolution.value) for resolution in DifferenceResolution)
+#: HELD_BACK: gone, and too many at once to be marked without a person
+FETCHED, REMOVED, QUARANTINED, HELD_BACK, OPEN = (str(resolution.value) for resolution in DifferenceResolution)
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class ReconcileReport:
     quarantined: int = 0
     repaired: int = 0
     removed: int = 0
+    held_back: int = 0
     differences: list[Difference] = field(default_factory=list)
     run: RunReport | None = None
 
@@ -41,3 +44,10 @@ class ReconcileReport:
     def is_equal(self) -> bool:
         """Every listed key is held or quarantined."""
         return self.held + self.quarantined == self.expected
+
+    def add_gone(self, found: Iterable[Difference]) -> None:
+        """Take up what was decided about records of ours that their list does not show."""
+        for one in found:
+            self.removed += one.resolution == REMOVED
+            self.held_back += one.resolution == HELD_BACK
+            self.differences.append(one)

@@ -111,6 +111,20 @@ class Queue:
                 continue
         return None
 
+    async def is_due(self, job: str, now: datetime) -> bool:
+        """Whether this job waits to be run now."""
+        async with self._store.read() as connection:
+            due = select(jobs.c.id).where(jobs.c.job == job, jobs.c.state == "READY", jobs.c.due_at <= now)
+            paused = or_(jobs.c.lease_expires_at.is_(None), jobs.c.lease_expires_at <= now)
+            return (await connection.execute(due.where(paused).limit(1))).first() is not None
+
+    async def claim_named(self, job: str, worker: str, now: datetime, lease_s: float) -> Claim | None:
+        """Take this job if it waits to be run now and its lane is free."""
+        try:
+            return await self._claim_first(worker, now, lease_s, job)
+        except IntegrityError:
+            return None
+
     async def heartbeat(self, claim: Claim, now: datetime, lease_s: float) -> None:
         """Extend the lease. Raises LeaseLostError."""
         await self._change(claim, lease_expires_at=now + timedelta(seconds=lease_s))
@@ -180,9 +194,10 @@ class Queue:
             waiting = select(jobs.c.id).where(or_(_is_ready(now), _is_expired(now))).limit(1)
             return (await connection.execute(waiting)).first() is not None
 
-    async def _claim_first(self, worker: str, now: datetime, lease_s: float) -> Claim | None:
+    async def _claim_first(self, worker: str, now: datetime, lease_s: float, job: str = "") -> Claim | None:
+        wanted = _first_ready(now).where(jobs.c.job == job) if job else _first_ready(now)
         async with self._store.write() as connection:
-            row = (await connection.execute(_first_ready(now))).first()
+            row = (await connection.execute(wanted)).first()
             if row is None:
                 return None
             claim = Claim(row.id, row.job, row.lane, row.due_at, row.token + 1, row.attempts + 1, worker)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from sqlalchemy import func, insert, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.base import Connector, Window
 from hub.applying import Fence, apply_pending, no_fence
@@ -19,24 +17,22 @@ from hub.desk import Desk
 from hub.errors import PartnerError
 from hub.inbox import kept_key
 from hub.model import DigestEntry, Item, Removal
-from hub.removal import remove_record_in, revive_in
+from hub.removal import revive_in
 from hub.sequencer import sequence_all
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import case_records, inbox_items, reconciliation_differences, reconciliations
-from hub.store.turn import take_turn
 from sync_jobs.compare_lists import compare_lists
 from sync_jobs.differences import (
     FETCHED,
-    GONE,
     MISSING,
     OPEN,
     QUARANTINED,
-    REMOVED,
     STALE,
     Difference,
     ReconcileReport,
 )
+from sync_jobs.gone import key_mark, settle_absent, superseded
 from sync_jobs.pull import NotedWire, Progress, keep_fetched
 from sync_jobs.runs import (
     NO_BUDGET,
@@ -50,28 +46,26 @@ from sync_jobs.runs import (
     with_patience,
 )
 
+#: native id and number, as both lists name a record
+Key = tuple[str, str]
 #: entries compared at a time
 BATCH = 500
 
 
 @dataclass(slots=True)
 class _Seen:
-    """Keys already compared, as 64-bit hashes: a partner's whole list in bounded memory."""
+    """Keys already compared, as 64-bit hashes: a partner's whole list in little memory."""
 
     keys: set[int] = field(default_factory=set)
 
     def add(self, native_id: str, native_no: str) -> bool:
         """True the first time."""
         known = len(self.keys)
-        self.keys.add(_mark(native_id, native_no))
+        self.keys.add(key_mark(native_id, native_no))
         return len(self.keys) > known
 
     def has(self, native_id: str, native_no: str) -> bool:
-        return _mark(native_id, native_no) in self.keys
-
-
-def _mark(native_id: str, native_no: str) -> int:
-    return int.from_bytes(blake2b(f"{native_id}\n{native_no}".encode(), digest_size=8).digest(), "big")
+        return key_mark(native_id, native_no) in self.keys
 
 
 async def reconcile_instance(
@@ -83,9 +77,11 @@ async def reconcile_instance(
     fence: Fence = no_fence,
     progress: Progress | None = None,
     budget: Budget = NO_BUDGET,
+    accepted: Collection[Key] = (),
 ) -> ReconcileReport:
     """Compare one instance's whole list (or a window of it) with ours, and repair.
 
+    More removals than `gone.most` allows are held back, but for the keys in ``accepted``: a person saw those.
     A partner's error ends it; then nothing is counted as gone and the report's run carries the error.
     """
     noted = dict(wire.incidents)
@@ -94,9 +90,9 @@ async def reconcile_instance(
     window = window or Window()
     try:
         if connector.can_fetch:
-            await _compare_all(desk, connector, wire, window, report, run, fence, progress)
+            await _compare_all(desk, connector, wire, window, accepted, report, run, fence, progress)
         else:
-            await compare_lists(desk, connector, wire, window, report, fence)
+            await compare_lists(desk, connector, wire, window, report, run, fence, accepted)
     except PartnerError as error:
         run.error = error
     for kind, times in wire.incidents.items():
@@ -109,8 +105,8 @@ async def reconcile_instance(
 
 
 async def _compare_all(
-    desk: Desk, connector: Connector, wire: NotedWire, window: Window, report: ReconcileReport, run: RunReport,
-    fence: Fence, progress: Progress | None,
+    desk: Desk, connector: Connector, wire: NotedWire, window: Window, accepted: Collection[Key],
+    report: ReconcileReport, run: RunReport, fence: Fence, progress: Progress | None,
 ) -> None:  # fmt: skip
     seen = _Seen()
     batch: list[DigestEntry] = []
@@ -132,7 +128,7 @@ async def _compare_all(
     if moved:
         await keep_fetched(desk, connector, run, moved, fence)
         await apply_pending(desk, source_of(connector), connector, fence=fence)
-    await _find_gone(desk, connector, wire, window, seen, report, run, fence)
+    await _find_gone(desk, connector, wire, window, seen, accepted, report, run, fence)
 
 
 async def _compare_batch(
@@ -276,15 +272,17 @@ async def _quarantined(desk: Desk, instance: str, entries: Sequence[DigestEntry]
 
 
 async def _find_gone(
-    desk: Desk, connector: Connector, wire: NotedWire, window: Window, seen: _Seen, report: ReconcileReport,
-    run: RunReport, fence: Fence,
+    desk: Desk, connector: Connector, wire: NotedWire, window: Window, seen: _Seen, accepted: Collection[Key],
+    report: ReconcileReport, run: RunReport, fence: Fence,
 ) -> None:  # fmt: skip
-    """What we hold and they no longer list: asked for once more, then marked."""
+    """What we hold and they no longer list: asked for once more, then marked, or held back where it is too much."""
     c = case_records.c
+    absent: list[AnyRow] = []
+    compared = 0
     # in the order of an index that begins with the instance: no page sorts all that came before it
     after = ("", "")
     while True:
-        query = select(c.id, c.instance, c.native_id, c.native_no).where(
+        query = select(c.id, c.native_id, c.native_no).where(
             c.instance == report.instance, c.deleted_at_source.is_(None), tuple_(c.native_id, c.id) > after
         )
         if window.start is not None:
@@ -293,50 +291,14 @@ async def _find_gone(
             query = query.where(c.native_updated_at <= window.end)
         async with desk.store.read() as connection:
             rows = (await connection.execute(query.order_by(c.native_id, c.id).limit(BATCH))).all()
-        async with desk.store.read() as connection:
-            superseded = await _superseded(connection, rows)
-        for row in rows:
-            if row.id in superseded or not seen.has(row.native_id, row.native_no):
-                await _ask_again(desk, connector, wire, row, report, run, fence)
+            doubled = await superseded(connection, rows)
+        compared += len(rows)
+        absent += [row for row in rows if row.id in doubled or not seen.has(row.native_id, row.native_no)]
         if len(rows) < BATCH:
-            return
+            break
         after = (rows[-1].native_id, rows[-1].id)
-
-
-async def _ask_again(
-    desk: Desk, connector: Connector, wire: NotedWire, row: AnyRow, report: ReconcileReport, run: RunReport,
-    fence: Fence,
-) -> None:  # fmt: skip
-    items = await with_patience(run, lambda: connector.fetch(wire, [row.native_id]))
-    # it may have moved, or got its number, while we read the list
-    await keep_fetched(desk, connector, run, items, fence)
-    applied = await apply_pending(desk, source_of(connector), connector, fence=fence)
-    run.applied += applied.items
-    run.quarantined += applied.quarantined
-    listed = {(item.native_id, item.native_no) for item in items}
-    async with desk.store.write() as tx:
-        await fence(tx)
-        await take_turn(tx, desk.county)
-        now = (await tx.execute(select(case_records).where(case_records.c.id == row.id))).one()
-        if (now.native_id, now.native_no) in listed and now.id not in await _superseded(tx, [now]):
-            return
-        report.removed += await remove_record_in(tx, desk, source_of(connector), row.id)
-    report.differences.append(Difference(row.native_id, row.native_no, GONE, REMOVED))
-
-
-async def _superseded(connection: AsyncConnection, rows: Sequence[AnyRow]) -> Collection[str]:
-    """Of these records the unnumbered ones beside a newer one of their id: a list shows one row under that key."""
-    older, newer = case_records.alias("older"), case_records.alias("newer")
-    found: set[str] = set()
-    for part in chunks(row.id for row in rows if not row.native_no):
-        query = (
-            select(older.c.id)
-            .join(newer, (newer.c.instance == older.c.instance) & (newer.c.native_id == older.c.native_id))
-            .where(older.c.id.in_(part), newer.c.native_no == "", newer.c.id != older.c.id)
-            .where(newer.c.deleted_at_source.is_(None), newer.c.order_key > older.c.order_key)
-        )
-        found.update((await connection.execute(query)).scalars())
-    return found
+    found = await settle_absent(desk, connector, wire, absent, held=compared, accepted=accepted, run=run, fence=fence)
+    report.add_gone(found.values())
 
 
 async def _note(desk: Desk, report: ReconcileReport, window: Window) -> None:
@@ -347,6 +309,7 @@ async def _note(desk: Desk, report: ReconcileReport, window: Window) -> None:
                 finished_at=desk.clock() if report.run is not None and report.run.error is None else None,
                 window_start=window.start, window_end=window.end, expected=report.expected, held=report.held,
                 quarantined=report.quarantined, repaired=report.repaired, removed=report.removed,
+                held_back=report.held_back,
             )
         )  # fmt: skip
         rows = [

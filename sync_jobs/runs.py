@@ -35,7 +35,7 @@ LONGEST_PAUSE_S = 20.0
 FIRST_PAUSE = timedelta(milliseconds=300)
 
 RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
-PULL, RECONCILE = "PULL", "RECONCILE"
+PULL, RECONCILE, BACKFILL = "PULL", "RECONCILE", "BACKFILL"
 #: a run came to the end of its budget: it goes on at the next due time; or one step of it never ended
 RUN_CUT, RUN_TOO_LONG = "RUN_CUT", "RUN_TOO_LONG"
 #: a step that is under way when the budget ends gets so much more time, as a part of the budget
@@ -73,6 +73,8 @@ class RunReport:
     #: native ids whose newest version a fetch must settle
     ties: set[str] = field(default_factory=set)
     error: HubError | None = None
+    #: greatest update time of the partner on the pages so far
+    newest_at: datetime | None = None
     #: it came to the end of its budget and goes on from its cursor the next time
     is_cut: bool = False
     #: tries of one request

@@ -10,6 +10,7 @@ from app.cli.options import Config, EvenPaused, Instance, Json, with_hub
 
 if TYPE_CHECKING:
     from app.wiring import Hub
+    from hub.reading.connectors import BackfillRow
 
 app = typer.Typer(help="Configured partners: list, check, pause, resume.", no_args_is_help=True)
 
@@ -35,7 +36,7 @@ def list_connectors(config: Config = None, as_json: Json = False) -> None:
                 (name, one["state"], clock(one["lastSuccessAt"]), lasting(one["lagSeconds"]), clock(one["highWaterAt"]),
                  one["breaker"]["state"], clock(one["nextRunAt"]), one["held"], one["quarantined"],
                  ", ".join(f"{kind} {times}×" for kind, times in one["incidents"].items()) or "-",
-                 _reason(one))
+                 _reason(name, one))
                 for name, one in found["instances"].items()
             ],
         )  # fmt: skip
@@ -43,10 +44,27 @@ def list_connectors(config: Config = None, as_json: Json = False) -> None:
     table(("connector", "what it is"), list(found["products"].items()))
 
 
-def _reason(one: dict[str, Any]) -> str:
-    """Why it is paused, what went wrong at last."""
-    paused = one["pausedReason"] or ("no reason was given" if one["state"] == "PAUSED" else "")
-    return "; ".join(filter(None, (paused, one["lastError"]))) or "-"
+def _reason(name: str, one: dict[str, Any]) -> str:
+    """Why it is paused, what went wrong at last, what waits for a person, what runs beside the live pull."""
+    told = [one["pausedReason"] or ("no reason was given" if one["state"] == "PAUSED" else ""), one["lastError"]]
+    if one["heldBack"]:
+        told.append(f"{one['heldBack']} removals held back: dispute-hub reconcile {name}")
+    backfill = one["backfill"]
+    if backfill is not None and backfill["state"] == "HELD_BACK":
+        told.append(f"{backfill['heldBack']} removals held back by generation {backfill['generation']}")
+    if backfill is not None and backfill["state"] == "RUNNING":
+        told.append(f"backfill {backfill['generation']} at page {backfill['pages']}")
+    return "; ".join(filter(None, told)) or "-"
+
+
+def _backfill(row: BackfillRow | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "generation": row.generation, "since": row.since, "state": row.state, "pages": row.pages,
+        "pulled": row.pulled, "new": row.new, "newestAt": row.newest_at, "removed": row.removed,
+        "heldBack": row.held_back, "startedAt": row.started_at, "finishedAt": row.finished_at,
+    }  # fmt: skip
 
 
 async def _standing(hub: Hub) -> dict[str, Any]:
@@ -58,6 +76,8 @@ async def _standing(hub: Hub) -> dict[str, Any]:
     async with hub.store.read() as connection:
         states = {row.instance: row for row in await reading.all_of(connection)}
         incidents = await reading.incidents(connection, names)
+        compared = await reading.last_reconciliations(connection, names)
+        backfills = await reading.last_backfills(connection, names)
         held = await reading.held_records(connection, names)
         quarantined = await reading.open_quarantine(connection, names)
     instances = {}
@@ -86,6 +106,8 @@ async def _standing(hub: Hub) -> dict[str, Any]:
                 "reason": row.breaker_reason_kind if row else None,
             },
             "lastError": " ".join(filter(None, (row.last_error_kind, row.last_error_hint))) if row else "",
+            "heldBack": compared[name].held_back if name in compared else 0,
+            "backfill": _backfill(backfills.get(name)),
             "held": held.get(name, 0),
             "quarantined": quarantined.get(name, 0),
             "incidents": {incident.kind: incident.times for incident in incidents.get(name, ())},

@@ -16,7 +16,7 @@ from hub.model import SHANGHAI
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-#: what a long task calls: how much more is done, and of how much, where that is known
+#: what a long task calls: how much more is done, and of how much, where that is known; ``note``: where it stands
 Advance = Callable[..., None]
 #: the display that several bars share
 _shared: ContextVar[Progress | None] = ContextVar("shared bars", default=None)
@@ -112,9 +112,11 @@ def progress(label: str) -> Iterator[Advance]:
     with bars() as shown:
         task = shown.add_task(label, total=None)
 
-        def advance(done: int = 1, total: int | None = None) -> None:
+        def advance(done: int = 1, total: int | None = None, note: str = "") -> None:
             if total is not None:
                 shown.update(task, total=total)
+            if note:
+                shown.update(task, description=f"{label}: {note}")
             shown.advance(task, done)
 
         try:

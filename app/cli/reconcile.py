@@ -30,17 +30,26 @@ def reconcile(
         date | None, typer.Option("--to", parser=a_day, metavar="YYYY-MM-DD", help="… and before this day.")
     ] = None,
     even_paused: EvenPaused = False,
+    accept_removals: Annotated[
+        bool,
+        typer.Option("--accept-removals", help="Mark what the last comparison of INSTANCE held back, if still gone."),
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Compare a partner's own list with what we hold, name every difference, repair what can be repaired.
 
-    Exit code 1 when a listed key stays missing or stale, or the comparison ended early; 0 when every listed key is
-    held or stands in quarantine.
+    Exit code 1 when a listed key stays missing or stale, removals are held back, or the comparison ended early; 0
+    when every listed key is held or stands in quarantine.
     """
     from app.cli.output import emit_json, say
+    from hub.errors import UserInputError
 
-    results = with_hub(config, lambda hub: compare_all(hub, instance, _window(start, end), even_paused))
+    if accept_removals and instance is None:
+        raise UserInputError("--accept-removals goes with one INSTANCE: whose removals a person has looked at")
+    results = with_hub(
+        config, lambda hub: compare_all(hub, instance, _window(start, end), even_paused, accept_removals)
+    )
     if as_json:
         emit_json({result["instance"]: {k: v for k, v in result.items() if k != "instance"} for result in results})
     elif not results:
@@ -64,22 +73,24 @@ def _window(start: date | None, end: date | None) -> Window:
 
 
 async def compare_all(
-    hub: Hub, instance: str | None = None, window: Window | None = None, even_paused: bool = False
-) -> list[dict[str, Any]]:
+    hub: Hub, instance: str | None = None, window: Window | None = None, even_paused: bool = False,
+    accept_removals: bool = False,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Compare the named instance, or all, each under its lane. Raises UserInputError for a named one that is paused."""
     from app.cli.pausing import answering, awake
 
     names = await answering(hub, await awake(hub, instance, even_paused), instance)
-    return [reconcile_json(await compare(hub, name, window)) for name in names]
+    return [reconcile_json(await compare(hub, name, window, accept_removals)) for name in names]
 
 
-async def compare(hub: Hub, name: str, window: Window | None = None) -> ReconcileReport:
+async def compare(hub: Hub, name: str, window: Window | None = None, accept_removals: bool = False) -> ReconcileReport:
     """One comparison now, as a job of its own. A partner's error stands in the report's run."""
     from app import jobs
     from app.cli.output import note, progress
     from hub.errors import HubError
 
     hub.connector(name)
+    accepted = await _held_back(hub, name) if accept_removals else frozenset()
     claim = await jobs.take_lane(
         hub, f"{jobs.RECONCILE}:{name}", jobs.lane_of(name),
         waiting=lambda: note(f"{name} is being worked on by somebody else; waiting"),
@@ -94,7 +105,7 @@ async def compare(hub: Hub, name: str, window: Window | None = None) -> Reconcil
             shown = run.pulled
 
         async def work(held: Claim) -> None:
-            report = await jobs.reconcile(hub, held, name, tell, window)
+            report = await jobs.reconcile(hub, held, name, tell, window, accepted=accepted)
             reports.append(report)
             if report.run is not None and report.run.error is not None:
                 raise report.run.error
@@ -107,6 +118,20 @@ async def compare(hub: Hub, name: str, window: Window | None = None) -> Reconcil
     return reports[0]
 
 
+async def _held_back(hub: Hub, name: str) -> frozenset[tuple[str, str]]:
+    """The keys that the last comparison held back. Raises UserInputError where it held back none."""
+    from hub.errors import UserInputError
+    from hub.reading.connectors import held_back_keys
+
+    async with hub.store.read() as connection:
+        keys = await held_back_keys(connection, name)
+    if not keys:
+        raise UserInputError(
+            f"the last comparison of {name} held nothing back", hint=f"`dispute-hub reconcile {name}` compares now."
+        )
+    return frozenset(keys)
+
+
 def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
     """A comparison as ``--json`` shows it."""
     error = report.run.error if report.run is not None else None
@@ -117,7 +142,10 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
         "quarantined": report.quarantined,
         "repaired": report.repaired,
         "removed": report.removed,
-        "equal": report.is_equal and error is None and not any(d.resolution == "OPEN" for d in report.differences),
+        "heldBack": report.held_back,
+        "equal": report.is_equal
+        and error is None
+        and not any(d.resolution in ("OPEN", "HELD_BACK") for d in report.differences),
         "differences": [
             {"nativeId": d.native_id, "nativeNo": d.native_no, "difference": d.difference, "resolution": d.resolution}
             for d in report.differences
@@ -138,11 +166,17 @@ def _tell(result: dict[str, Any]) -> None:
     if result["incidents"]:
         told += "; incidents: " + ", ".join(f"{kind} {times}×" for kind, times in result["incidents"].items())
     say(told)
+    if result["heldBack"]:
+        name = result["instance"]
+        say(
+            f"{name}: {count(result['heldBack'])} removals are held back, that many at once need a person: "
+            f"`dispute-hub reconcile {name} --accept-removals` marks those that are gone then, too"
+        )
     if result["error"]:
         error = result["error"]
         say(f"{result['instance']}: ended early, {error['kind']}: {error['message']}. {error['hint']}".rstrip())
     # what nobody could repair comes first, what waits in quarantine next
-    order = {"OPEN": 0, "QUARANTINED": 1}
+    order = {"OPEN": 0, "HELD_BACK": 0, "QUARANTINED": 1}
     differences = sorted(result["differences"], key=lambda difference: order.get(difference["resolution"], 2))
     if differences:
         rows = [(d["nativeId"], d["nativeNo"] or "-", d["difference"], d["resolution"]) for d in differences[:_SHOWN]]

@@ -21,7 +21,17 @@ def sync(
         date | None,
         typer.Option("--from", parser=a_day, metavar="YYYY-MM-DD", help="Read all that changed there since then."),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read everything the partner holds once more.")] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Backfill: read everything once more (with --from: since that day) beside the live pull, and find "
+            "what is gone. Killed, it goes on where it was.",
+        ),
+    ] = False,
+    accept_removals: Annotated[
+        bool, typer.Option("--accept-removals", help="Mark what the last backfill of INSTANCE held back.")
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -29,9 +39,16 @@ def sync(
 
     A worker that runs meanwhile never touches the same partner at the same time: the later one waits.
     """
+    from app.cli import backfill
     from app.cli.output import emit_json, say
 
-    since = _since(start, full)
+    since = _since(start)
+    if accept_removals:
+        backfill.accept(config, instance, as_json, is_alone=start is None and not full)
+        return
+    if full:
+        backfill.run(config, instance, since, as_json)
+        return
     results = with_hub(config, lambda hub: pull_all(hub, instance, since))
     if as_json:
         emit_json({result["instance"]: {k: v for k, v in result.items() if k != "instance"} for result in results})
@@ -44,14 +61,10 @@ def sync(
         raise typer.Exit(1)
 
 
-def _since(start: date | None, full: bool) -> datetime | None:
-    from hub.errors import UserInputError
+def _since(start: date | None) -> datetime | None:
     from hub.model import shanghai_midnight
 
-    if start is not None and full:
-        raise UserInputError("--full reads from the very start; --from does not go with it")
-    # older than any partner's records
-    return shanghai_midnight(date(1970, 1, 1)) if full else shanghai_midnight(start) if start else None
+    return shanghai_midnight(start) if start else None
 
 
 async def pull_all(hub: Hub, instance: str | None, since: datetime | None = None) -> list[dict[str, Any]]:

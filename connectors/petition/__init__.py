@@ -53,6 +53,8 @@ class PetitionConnector(HttpPartner):
         self.config = config
         self._api = PetitionApi(config)
         self._memory = Memory()
+        #: of a backfill: it goes its own way beside the pull
+        self._again = Memory()
 
     async def check(self, wire: HttpWire) -> str:
         """List the first second of the century: it marks nothing and is hardly long."""
@@ -75,6 +77,26 @@ class PetitionConnector(HttpPartner):
         except TransientError:
             self._memory = replace(self._memory, failures=memory.failures + 1)
             raise
+
+    def backfill_cursor(self, cursor: Cursor | None, since: datetime | None) -> Cursor:
+        """A place in the list; what is obtained is given only once, so a backfill takes nothing of it."""
+        return cursor if cursor is not None else walking.reread_from(since)
+
+    async def backfill(self, wire: HttpWire, cursor: Cursor) -> Page:
+        """Some letters of the list, read one by one. Asking the same cursor again is safe."""
+        place, memory = walking.read(cursor), self._again.at(cursor)
+        try:
+            pending = memory.pending or place.missing(await self._api.listing(wire, place.at, END), {})
+            if not pending:
+                return Page((), cursor, more=False)
+            memory = replace(memory, pending=tuple(pending))
+            read, place, rest = await self._read_some(wire, place, pending, memory.failures)
+        except TransientError:
+            self._again = replace(memory, failures=memory.failures + 1)
+            raise
+        following = walking.reread_from(place.at, place.after)
+        self._again = Memory(following, pending=tuple(rest))
+        return Page([item for _, item in read], following, more=True)
 
     async def digest(self, wire: HttpWire, window: Window) -> AsyncIterator[DigestEntry]:
         """Every letter of the window with its stamp and the office's hash of it."""
@@ -147,8 +169,24 @@ class PetitionConnector(HttpPartner):
             return ()
 
     async def _reread(self, wire: HttpWire, place: Place, pending: Sequence[Listed], memory: Memory) -> Page:
-        """Read the next listed letters one by one. What was read before a failure is delivered all the same."""
-        items: list[Item] = []
+        try:
+            read, place, rest = await self._read_some(wire, place, pending, memory.failures)
+        except TransientError:
+            self._memory = replace(memory, pending=tuple(pending))
+            raise
+        for entry, _ in read:
+            self._note_lost(wire, entry, place)
+        items = [item for _, item in read]
+        return self._page(items, place, {**memory.delivered, **walking.versions(items)}, rest)
+
+    async def _read_some(
+        self, wire: HttpWire, place: Place, pending: Sequence[Listed], failures: int
+    ) -> tuple[Sequence[tuple[Listed, Item]], Place, Sequence[Listed]]:
+        """Read the next listed letters one by one. What was read before a failure is delivered all the same.
+
+        Returns what was read, the place behind it, and what is left of the list.
+        """
+        read: list[tuple[Listed, Item]] = []
         done, unreadable = 0, 0
         for number, entry in enumerate(pending[:REREAD_SIZE], start=1):
             try:
@@ -157,21 +195,19 @@ class PetitionConnector(HttpPartner):
                 if done:
                     wire.note(exc.kind, "Reading letters one by one stopped; it goes on from here.")
                     break
-                if memory.failures < TRIES or unreadable:
-                    self._memory = replace(memory, pending=tuple(pending))
+                if failures < TRIES or unreadable:
                     raise
                 # one letter that cannot be read must not hold back those behind it: passed if the next one can be
                 unreadable += 1
                 continue
             done, place = number, place.passed(entry)
             if item is not None:
-                items.append(item)
-                self._note_lost(wire, entry, place)
+                read.append((entry, item))
         if unreadable and not done:
             raise TransientError("the last letter on the list cannot be read", kind="UNREADABLE_LETTER")
         if unreadable:
             wire.note("UNREADABLE_LETTER", "A letter could not be read and was passed over; reconciling names it.")
-        return self._page(items, place, {**memory.delivered, **walking.versions(items)}, pending[done:])
+        return read, place, pending[done:]
 
     def _note_lost(self, wire: HttpWire, entry: Listed, place: Place) -> None:
         """A letter newer than all the runs before had seen, which obtainJsonData did not give us."""

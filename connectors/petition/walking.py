@@ -119,6 +119,11 @@ def resume(cursor: Cursor | None, since: datetime | None, overlap_s: int) -> Cur
     return {"from": stamp_text(back), "floor": stamp_text(reached), "sum": cursor.get("sum", "")}
 
 
+def reread_from(at: datetime | None, after: str = "") -> Cursor:
+    """The cursor of a backfill, which walks the list alone: behind this letter, or from the very start."""
+    return {"from": stamp_text(max(at or START, START)), "after": after}
+
+
 def read(cursor: Cursor) -> Place:
     """The place a cursor names."""
     return Place(

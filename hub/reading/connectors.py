@@ -12,12 +12,14 @@ from sqlalchemy import Row, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.store.tables import (
+    backfills,
     breakers,
     case_records,
     connector_incidents,
     connector_states,
     mapping_worklist,
     quarantine,
+    reconciliation_differences,
     reconciliations,
     sync_runs,
 )
@@ -104,9 +106,28 @@ class ReconciliationRow:
     quarantined: int
     repaired: int
     removed: int
+    held_back: int
 
 
-R = TypeVar("R", IncidentRow, RunRow, ReconciliationRow)
+@dataclass(frozen=True, slots=True)
+class BackfillRow:
+    """One generation of a backfill."""
+
+    generation: int
+    since: datetime | None
+    state: str
+    pages: int
+    pulled: int
+    new: int
+    newest_at: datetime | None
+    absent: int
+    removed: int
+    held_back: int
+    started_at: datetime
+    finished_at: datetime | None
+
+
+R = TypeVar("R", IncidentRow, RunRow, ReconciliationRow, BackfillRow)
 
 
 async def all_of(connection: AsyncConnection) -> Sequence[ConnectorRow]:
@@ -142,6 +163,27 @@ async def last_runs(connection: AsyncConnection, instances: Iterable[str]) -> di
 async def last_reconciliations(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, ReconciliationRow]:
     """The latest comparison of each instance."""
     return await _latest(connection, reconciliations, instances, ReconciliationRow)
+
+
+async def last_backfills(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, BackfillRow]:
+    """The latest generation of each instance."""
+    return await _latest(connection, backfills, instances, BackfillRow)
+
+
+async def held_back_keys(connection: AsyncConnection, instance: str) -> Sequence[tuple[str, str]]:
+    """Native id and number of each removal that the instance's latest finished comparison held back."""
+    finished = (reconciliations.c.instance == instance) & reconciliations.c.finished_at.is_not(None)
+    newest = (
+        select(reconciliations.c.id)
+        .where(finished)
+        .order_by(reconciliations.c.started_at.desc(), reconciliations.c.id.desc())
+        .limit(1)
+    )
+    c = reconciliation_differences.c
+    query = select(c.native_id, c.native_no).where(
+        c.reconciliation_id.in_(newest.scalar_subquery()), c.resolution == "HELD_BACK"
+    )
+    return [(row.native_id, row.native_no) for row in await connection.execute(query)]
 
 
 async def open_quarantine(connection: AsyncConnection, instances: Iterable[str]) -> dict[str, int]:

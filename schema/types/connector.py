@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from hub.desk import utc_now
-from hub.reading.connectors import ConnectorRow, IncidentRow, RunRow
+from hub.reading.connectors import BackfillRow, ConnectorRow, IncidentRow, RunRow
 from schema.context import Info
 from schema.scalars import Instant, instant
 from schema.types.reconciliation import Reconciliation, reconciliation
@@ -22,7 +22,7 @@ class Incident:
 
 @strawberry.type(description="One run of a connector.")
 class SyncRun:
-    kind: str = strawberry.field(description="PULL or RECONCILE.")
+    kind: str = strawberry.field(description="PULL, RECONCILE or BACKFILL.")
     state: str = strawberry.field(description="RUNNING, SUCCEEDED or FAILED.")
     started_at: Instant = strawberry.field(description="When it started.")
     finished_at: Instant | None = strawberry.field(description="When it ended; null while running.")
@@ -33,6 +33,22 @@ class SyncRun:
     incidents: int = strawberry.field(description="Troubles on the way.")
     error_kind: str | None = strawberry.field(description="Why it failed, as a constant.")
     error_hint: str | None = strawberry.field(description="What to do about it.")
+
+
+@strawberry.type(description="One reading of the partner's past beside the live pull.")
+class Backfill:
+    generation: int = strawberry.field(description="Its number, counted by instance.")
+    since: Instant | None = strawberry.field(description="It reads what changed since then; null: everything.")
+    state: str = strawberry.field(description="RUNNING, COMPLETE, HELD_BACK (a person decides) or ABANDONED.")
+    pages: int = strawberry.field(description="Pages read so far.")
+    pulled: int = strawberry.field(description="Items read so far.")
+    new: int = strawberry.field(description="Items not known before.")
+    newest_at: Instant | None = strawberry.field(description="The partner's newest update time read so far.")
+    absent: int = strawberry.field(description="Records held that no page showed and no further question found.")
+    removed: int = strawberry.field(description="Of these, marked as held by the partner no more.")
+    held_back: int = strawberry.field(description="Of these, too many at once to be marked.")
+    started_at: Instant = strawberry.field(description="When it started.")
+    finished_at: Instant | None = strawberry.field(description="When it ended; null while running.")
 
 
 @strawberry.type(description="Whether the partner is asked at all after failures, in every process of the hub.")
@@ -81,6 +97,11 @@ class Connector:
     async def last_reconciliation(self, info: Info) -> Reconciliation | None:
         row = await info.context.loaders.last_reconciliations.load(self.instance)
         return None if row is None else reconciliation(row)
+
+    @strawberry.field(description="Its latest backfill.")
+    async def last_backfill(self, info: Info) -> Backfill | None:
+        row = await info.context.loaders.last_backfills.load(self.instance)
+        return None if row is None else _backfill(row)
 
     @strawberry.field(description="Items waiting in quarantine.")
     async def quarantined(self, info: Info) -> int:
@@ -147,4 +168,21 @@ def _run(row: RunRow) -> SyncRun:
         incidents=row.incidents,
         error_kind=row.error_kind,
         error_hint=row.error_hint,
+    )
+
+
+def _backfill(row: BackfillRow) -> Backfill:
+    return Backfill(
+        generation=row.generation,
+        since=instant(row.since),
+        state=row.state,
+        pages=row.pages,
+        pulled=row.pulled,
+        new=row.new,
+        newest_at=instant(row.newest_at),
+        absent=row.absent,
+        removed=row.removed,
+        held_back=row.held_back,
+        started_at=Instant(row.started_at),
+        finished_at=instant(row.finished_at),
     )

@@ -36,6 +36,9 @@ class Reconciliation:
     quarantined: int = strawberry.field(description="Of these, in quarantine.")
     repaired: int = strawberry.field(description="Fetched again and put right.")
     removed: int = strawberry.field(description="Found to be held by the partner no more.")
+    held_back: int = strawberry.field(
+        description="Gone there, too, but too many at once to be marked: a person decides."
+    )
 
     @strawberry.field(description="The keys on which the lists disagreed, in the order they were found.")
     async def differences(
@@ -76,6 +79,7 @@ def reconciliation(row: ReconciliationRow) -> Reconciliation:
         quarantined=row.quarantined,
         repaired=row.repaired,
         removed=row.removed,
+        held_back=row.held_back,
     )
 
 

@@ -2,6 +2,7 @@
 
 from hub.store.tables.acts import acts_done
 from hub.store.tables.attachments import attachment_contents, attachments
+from hub.store.tables.backfills import backfill_absences, backfill_keys, backfills
 from hub.store.tables.base import metadata
 from hub.store.tables.disputes import code_counters, disputes
 from hub.store.tables.drift import observed_fields
@@ -41,6 +42,9 @@ __all__ = [
     "agencies",
     "attachment_contents",
     "attachments",
+    "backfill_absences",
+    "backfill_keys",
+    "backfills",
     "breakers",
     "case_records",
     "code_counters",

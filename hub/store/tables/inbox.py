@@ -13,7 +13,7 @@ inbox_pages = Table(
     county_column(),
     Column("instance", Text, nullable=False),
     Column("run_id", Text, nullable=False),
-    #: PULL, FETCH, DIGEST, WEBHOOK
+    #: PULL, FETCH, DIGEST, WEBHOOK, BACKFILL
     Column("origin", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("cursor", Json),

@@ -63,7 +63,7 @@ sync_runs = Table(
     id_column(),
     county_column(),
     Column("instance", Text, nullable=False),
-    #: PULL or RECONCILE
+    #: PULL, RECONCILE or BACKFILL
     Column("kind", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
@@ -132,6 +132,8 @@ reconciliations = Table(
     Column("quarantined", Integer, nullable=False),
     Column("repaired", Integer, nullable=False),
     Column("removed", Integer, nullable=False),
+    #: gone there, and too many at once to be marked without a person
+    Column("held_back", Integer, nullable=False, server_default=text("0")),
     Index("ix_reconciliations_instance", "instance", "started_at"),
 )
 
@@ -145,7 +147,7 @@ reconciliation_differences = Table(
     Column("native_no", Text, nullable=False),
     #: MISSING (they hold it, we did not), STALE (ours is another content), GONE (they no longer hold it)
     Column("difference", Text, nullable=False),
-    #: FETCHED, REMOVED, QUARANTINED, OPEN
+    #: FETCHED, REMOVED, QUARANTINED, HELD_BACK, OPEN
     Column("resolution", Text, nullable=False),
     Index("ix_reconciliation_differences_reconciliation_id", "reconciliation_id"),
 )

@@ -187,6 +187,22 @@ def test_pull_compare_count_and_trace(hub: Run, database: Database) -> None:
     assert hub("quarantine", "list", "--json").json == []
 
 
+def test_a_backfill_by_command_and_what_nobody_held_back(hub: Run) -> None:
+    assert hub("sync").code == 0
+    told = hub("sync", "court", "--from", "2024-03-01", "--full", "--json").json["court"]
+    assert (told["generation"], told["state"], told["new"], told["heldBack"]) == (1, "COMPLETE", 0, 0)
+    assert "court: generation 2 COMPLETE" in hub("sync", "--full").out
+    for command in (
+        ("sync", "--accept-removals"), ("sync", "court", "--full", "--accept-removals"),
+        ("sync", "court", "--accept-removals"), ("reconcile", "--accept-removals"),
+        ("reconcile", "court", "--accept-removals"),
+    ):  # fmt: skip
+        assert hub(*command).code == 2, command
+    listed = hub("connectors", "list", "--json").json["instances"]["court"]
+    assert (listed["backfill"]["generation"], listed["breaker"]["state"], listed["heldBack"]) == (2, "CLOSED", 0)
+    assert listed["lagSeconds"] >= 0
+
+
 def test_trace_shows_deliveries_events_and_dispute(hub: Run, court: dict[str, str]) -> None:
     assert hub("sync").code == 0
     native_id = _some_native_id(court)

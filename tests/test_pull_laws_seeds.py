@@ -18,6 +18,8 @@ CASES = (
     Case("police", "row", law_named("digest"), "1"),
     # an unknown code stamped by a clock that ran ahead is listed when that time has come
     Case("court", "unknown", law_named("loud-errors"), "1"),
+    # the partner took away by itself what was to be edited
+    Case("court", "vanish", law_named("fetch"), "7"),
     # a record edited twice while the clock ran ahead
     Case("petition", "skew", law_named("edits-between-pages"), "1"),
     # the answer was cut off, and the same signed question asked again

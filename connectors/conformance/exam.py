@@ -230,6 +230,15 @@ class Exam:
         finally:
             await self.bench.misbehave(mode, 0)
 
+    async def is_there(self, held: Held) -> bool:
+        """The partner still has it: one that misbehaves may have taken it away by itself."""
+        return not self.mode or any(one.key == held.key for one in await self.bench.view())
+
+    async def edit(self, held: Held) -> None:
+        """Change this record, if it is there."""
+        if await self.is_there(held):
+            await self.bench.edit(held)
+
     async def pick(self, count: int) -> list[Held]:
         """Some records of the partner, the same ones every time."""
         listed = sorted(await self.bench.view(), key=lambda held: held.key)

@@ -94,7 +94,7 @@ async def a_new_run_goes_on(exam: Exam) -> None:
     await exam.bench.advance(1800)
     changed = await exam.pick(4)
     for held in changed:
-        await exam.bench.edit(held)
+        await exam.edit(held)
     added = await exam.bench.add(3)
     cursor = await exam.run(taken, cursor)
     await exam.bench.advance(1800)

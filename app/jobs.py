@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import files
 from app.wiring import Hub
 from app.worker import Worker, worker_name
+from connectors import registry
 from connectors.base import Window
 from hub import nonces, quarantine
 from hub.applying import Applied, apply_pending
 from hub.errors import ConflictError, HubError, NotFoundError, PostponedError
-from hub.jobs import APPLY, PUSH
+from hub.jobs import APPLY, PUSH, push_lane_of
 from hub.jobs import lane_of as lane_of
 from hub.reading.worklists import QuarantineRow, quarantined
 from hub.sequencer import sequence_all
@@ -38,6 +39,8 @@ from sync_jobs.runs import NO_BUDGET, Budget, RunReport, source_of
 from sync_jobs.scheduler import Schedule, Scheduler
 
 PULL, RECONCILE, BACKFILL, PRUNE, RETRY = "pull", "reconcile", "backfill", "prune", "retry"
+#: how often the outbox of an instance is looked into though nobody asked for it
+PUSH_SWEEP_S = 300
 #: how long finished jobs are remembered
 _KEPT = timedelta(days=30)
 _log = structlog.get_logger("jobs")
@@ -50,6 +53,9 @@ def schedules(hub: Hub) -> list[Schedule]:
         made.append(Schedule(f"{PULL}:{name}", lane_of(name), one.pull_every_s, instance=name, product=one.connector))
         if one.reconcile_time is not None:
             made.append(Schedule(f"{RECONCILE}:{name}", lane_of(name), at=one.reconcile_time))
+        if registry.carried_by(one.connector):
+            # a message puts its own job in line; this finds what a pause or a failed job left behind
+            made.append(Schedule(f"{PUSH}:{name}", push_lane_of(name), PUSH_SWEEP_S))
     return made
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import drift, linking, outbox, quarantine, versions, worklist
+from hub import drift, linking, outbox_standing, quarantine, versions, worklist
 from hub.desk import Desk
 from hub.errors import BadPayloadError, OrphanError
 from hub.history import Appender
@@ -204,7 +204,7 @@ async def apply_versions(
         await remove_in(tx, desk, source, removals)
     answers = [fact for version in waiting for fact in version.others if isinstance(fact, Answer)]
     if answers:
-        await outbox.answered(tx, desk, source.instance, answers)
+        await outbox_standing.answered(tx, desk, source.instance, answers)
     await linking.relink(tx, desk, touched.keys(), appender)
     await appender.flush(tx)
     return done

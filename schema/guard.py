@@ -37,7 +37,7 @@ _MAX_NESTING = 60
 _PAGED = frozenset(
     {
         "disputes", "caseRecords", "history", "units", "quarantine", "linkSuggestions", "mappingWorklist",
-        "reconciliations", "differences",
+        "reconciliations", "differences", "outboundMessages", "deadLetters",
     }
 )  # fmt: skip
 _LISTS: Mapping[str, int] = {

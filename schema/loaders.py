@@ -19,6 +19,7 @@ from hub.reading import (
     connectors,
     disputes,
     events,
+    outbox,
     parties,
     reconciliations,
     records,
@@ -100,6 +101,8 @@ class Loaders:
         self.open_quarantine = self._one(connectors.open_quarantine)
         self.unmapped_codes = self._one(connectors.unmapped_codes)
         self.held_records = self._one(connectors.held_records)
+        self.backlogs = self._one(outbox.backlogs)
+        self.attempts = self._many(outbox.attempts_of)
 
     def forget(self) -> None:
         """Ask for everything anew: a mutation of this request changed what was read."""

@@ -12,10 +12,19 @@ from schema.mutations.codes import CodeMutations
 from schema.mutations.disputes import DisputeMutations
 from schema.mutations.drift import DriftMutations
 from schema.mutations.links import LinkMutations
+from schema.mutations.outbox import OutboxMutations
 from schema.mutations.quarantine import QuarantineMutations
 from schema.mutations.referrals import ReferralMutations
 
 
 @strawberry.type(description="Everything that can be changed. Only by POST.")
-class Mutation(CodeMutations, DisputeMutations, DriftMutations, LinkMutations, QuarantineMutations, ReferralMutations):
+class Mutation(
+    CodeMutations,
+    DisputeMutations,
+    DriftMutations,
+    LinkMutations,
+    OutboxMutations,
+    QuarantineMutations,
+    ReferralMutations,
+):
     pass

@@ -16,6 +16,7 @@ from schema.enums import DisputeOrderField, Locale
 from schema.inputs import CaseRecordFilterInput, DisputeFilterInput, DisputeOrder
 from schema.nodes import find_nodes
 from schema.queries.links import LinkQueries
+from schema.queries.outbox import OutboxQueries
 from schema.queries.worklists import WorklistQueries
 from schema.scalars import Day
 from schema.types.connector import Connector, connector
@@ -28,7 +29,7 @@ from schema.vocabularies import vocabularies_of
 
 
 @strawberry.type(description="Every question that can be asked.")
-class Query(LinkQueries, WorklistQueries):
+class Query(LinkQueries, WorklistQueries, OutboxQueries):
     @strawberry.field(description="Anything by its global id; null where nothing is known under it.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return (await find_nodes(info, [id]))[0]

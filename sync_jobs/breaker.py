@@ -8,7 +8,7 @@ It stands in the database, one row an instance, and changes with the end of ever
   chance, so that many partners behind one gateway do not come back in one moment.
 * HALF_OPEN: one run tries, each request once. It closes or opens again. A run that a person starts is such a trial.
 
-No two runs of one instance are ever under way together (its lane), so nothing here needs a lock of its own.
+Pulls and pushes of one instance run side by side, each in a lane of its own: who ends first is told of first.
 """
 
 from __future__ import annotations
@@ -103,13 +103,15 @@ async def end_run(
 ) -> Breaker:  # fmt: skip
     """A run ended so; in the transaction that notes its end."""
     chance = random.random()  # noqa: S311 — it spreads pauses and guards nothing
-    after = after_run(await _read(tx, instance), error, kind, hint, now, longest_wait_s=longest_wait_s, chance=chance)
+    after = after_run(
+        await _read(tx, instance, is_kept=True), error, kind, hint, now, longest_wait_s=longest_wait_s, chance=chance
+    )
     values = {name: getattr(after, name) for name in Breaker.__slots__}
     await tx.execute(update(breakers).where(breakers.c.instance == instance).values(**values))
     return after
 
 
-async def _read(connection: AsyncConnection, instance: str) -> Breaker:
-    columns = [breakers.c[name] for name in Breaker.__slots__]
-    row = (await connection.execute(select(*columns).where(breakers.c.instance == instance))).first()
+async def _read(connection: AsyncConnection, instance: str, *, is_kept: bool = False) -> Breaker:
+    query = select(*(breakers.c[name] for name in Breaker.__slots__)).where(breakers.c.instance == instance)
+    row = (await connection.execute(query.with_for_update() if is_kept else query)).first()
     return Breaker() if row is None else Breaker(*row)

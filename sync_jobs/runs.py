@@ -214,7 +214,7 @@ async def finish(desk: Desk, report: RunReport) -> None:
                 finished_at=now, state=FAILED if report.error else SUCCEEDED, pages=report.pages,
                 pulled=report.pulled, new=report.new, quarantined=report.quarantined,
                 incidents=report.incidents.total(), error_kind=report.error_kind,
-                error_hint=_hint(report.error),
+                error_hint=hint_of(report.error),
             )
         )  # fmt: skip
         states = connector_states.c
@@ -228,17 +228,18 @@ async def finish(desk: Desk, report: RunReport) -> None:
         else:
             health = {
                 "consecutive_failures": states.consecutive_failures + 1, "last_error_kind": report.error_kind,
-                "last_error_hint": _hint(report.error),
+                "last_error_hint": hint_of(report.error),
             }  # fmt: skip
         await tx.execute(update(connector_states).where(states.instance == report.instance).values(**health))
         await breaker.end_run(
-            tx, report.instance, report.error, report.error_kind, _hint(report.error), now,
+            tx, report.instance, report.error, report.error_kind, hint_of(report.error), now,
             longest_wait_s=LONGEST_PAUSE_S,
         )  # fmt: skip
         await count_incidents(tx, desk, report.instance, report.incidents, now)
 
 
-def _hint(error: HubError | None) -> str | None:
+def hint_of(error: HubError | None) -> str | None:
+    """What an operator reads of an error."""
     if error is None:
         return None
     return f"{error.message} {error.hint}".strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,10 +32,11 @@ def list_connectors(config: Config = None, as_json: Json = False) -> None:
     else:
         table(
             ("instance", "state", "last success", "lag", "up to", "breaker", "next run", "held", "quarantined",
-             "incidents", "reason"),
+             "to send", "dead", "uncertain", "incidents", "reason"),
             [
                 (name, one["state"], clock(one["lastSuccessAt"]), lasting(one["lagSeconds"]), clock(one["highWaterAt"]),
                  one["breaker"]["state"], clock(one["nextRunAt"]), one["held"], one["quarantined"],
+                 one["outbox"]["waiting"], one["outbox"]["dead"], one["outbox"]["uncertain"],
                  ", ".join(f"{kind} {times}×" for kind, times in one["incidents"].items()) or "-",
                  _reason(name, one))
                 for name, one in found["instances"].items()
@@ -70,6 +72,7 @@ def _backfill(row: BackfillRow | None) -> dict[str, Any] | None:
 async def _standing(hub: Hub) -> dict[str, Any]:
     from connectors import registry
     from hub.reading import connectors as reading
+    from hub.reading import outbox
     from sync_jobs.breaker import CLOSED
 
     names = list(hub.settings.instances)
@@ -80,6 +83,7 @@ async def _standing(hub: Hub) -> dict[str, Any]:
         backfills = await reading.last_backfills(connection, names)
         held = await reading.held_records(connection, names)
         quarantined = await reading.open_quarantine(connection, names)
+        backlogs = await outbox.backlogs(connection, names)
     instances = {}
     for name in sorted(names):
         row = states.get(name)
@@ -110,6 +114,7 @@ async def _standing(hub: Hub) -> dict[str, Any]:
             "backfill": _backfill(backfills.get(name)),
             "held": held.get(name, 0),
             "quarantined": quarantined.get(name, 0),
+            "outbox": asdict(backlogs.get(name, outbox.Backlog())),
             "incidents": {incident.kind: incident.times for incident in incidents.get(name, ())},
         }
     products = {name: str(getattr(registry.connector_class(name), "summary", "")) for name in registry.product_names()}
@@ -183,6 +188,7 @@ def resume(instance: Named, config: Config = None) -> None:
 async def _set_paused(hub: Hub, instance: str, is_paused: bool, reason: str) -> None:
     from sqlalchemy import update
 
+    from hub.jobs import PUSH, put_in_line
     from hub.store.tables import connector_states
     from hub.store.upsert import insert_or_ignore
 
@@ -198,3 +204,6 @@ async def _set_paused(hub: Hub, instance: str, is_paused: bool, reason: str) -> 
             .where(connector_states.c.instance == instance)
             .values(paused_at=hub.desk.clock() if is_paused else None, paused_reason=reason or None)
         )
+        if not is_paused:
+            # what was queued meanwhile
+            await put_in_line(tx, hub.desk, PUSH, instance)

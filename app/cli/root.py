@@ -17,6 +17,8 @@ from app.cli import (
     figures,
     files,
     links,
+    outbox,
+    push,
     quarantine,
     reconcile,
     sandbox,
@@ -71,12 +73,15 @@ app.command()(serving.serve)
 app.command()(serving.worker)
 app.command()(serving.migrate)
 app.command()(sync.sync)
+app.command()(push.push)
 app.command()(reconcile.reconcile)
 app.command()(trace.trace)
 app.command()(figures.figures)
 app.command()(doctor.doctor)
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(outbox.app, name="outbox")
+app.add_typer(outbox.dead, name="deadletters")
 app.add_typer(files.app, name="files")
 app.add_typer(links.app, name="links")
 app.add_typer(codes.app, name="codes")

@@ -24,3 +24,15 @@ def new_id(prefix: str, county: str) -> str:
         _last = _last + 1 if stamp <= _last else stamp | (int.from_bytes(os.urandom(10), "big") >> 1)
         number = _last
     return f"{prefix}_{county}_" + "".join(_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10))
+
+
+def next_id(prefix: str, county: str, after: str | None) -> str:
+    """A new key that sorts behind ``after``, though another machine with a faster clock made that one."""
+    made = new_id(prefix, county)
+    if after is None or made > after:
+        return made
+    number = 0
+    for letter in after[len(prefix) + len(county) + 2 :]:
+        number = number << 5 | _ALPHABET.index(letter)
+    number += 1
+    return f"{prefix}_{county}_" + "".join(_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10))

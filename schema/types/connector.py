@@ -6,6 +6,7 @@ import strawberry
 
 from hub.desk import utc_now
 from hub.reading.connectors import BackfillRow, ConnectorRow, IncidentRow, RunRow
+from hub.reading.outbox import Backlog
 from schema.context import Info
 from schema.scalars import Instant, instant
 from schema.types.reconciliation import Reconciliation, reconciliation
@@ -62,6 +63,14 @@ class Breaker:
     hint: str | None = strawberry.field(description="The same in words.")
 
 
+@strawberry.type(description="What of the messages to one partner is not done.")
+class OutboxBacklog:
+    waiting: int = strawberry.field(description="To be sent, or to be sent again.")
+    unanswered: int = strawberry.field(description="The partner has it, its own answer is still to come.")
+    dead: int = strawberry.field(description="Dead letters 死信: a person has them tried again or sets them aside.")
+    uncertain: int = strawberry.field(description="Nobody knows whether the partner has it: a person asks and decides.")
+
+
 @strawberry.type(description="One configured partner.")
 class Connector:
     instance: str = strawberry.field(description="Its name in the settings.")
@@ -106,6 +115,13 @@ class Connector:
     @strawberry.field(description="Items waiting in quarantine.")
     async def quarantined(self, info: Info) -> int:
         return await info.context.loaders.open_quarantine.load(self.instance) or 0
+
+    @strawberry.field(description="What waits to be told to this partner, and what of it waits for a person.")
+    async def outbox(self, info: Info) -> OutboxBacklog:
+        found = await info.context.loaders.backlogs.load(self.instance) or Backlog()
+        return OutboxBacklog(
+            waiting=found.waiting, unanswered=found.unanswered, dead=found.dead, uncertain=found.uncertain
+        )
 
     @strawberry.field(description="Native codes that no table explains yet.")
     async def mapping_worklist(self, info: Info) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from connectors import registry
 from connectors.base import Connector, InstanceConfig
-from hub import reference
+from hub import calendar, reference
 from hub.desk import Desk, utc_now
 from hub.errors import ConfigurationError, UserInputError
 from hub.reference import KnownAgency
@@ -82,8 +82,9 @@ class Hub:
         return replace(self.desk, store=FencedStore(self.store, claim))
 
     async def load_reference(self) -> None:
-        """Make regions, agencies and codes in the store equal to the files and the settings."""
+        """Make regions, agencies and codes in the store equal to the files and the settings; fill an empty calendar."""
         await reference.load_reference(self.desk, shipped_tables(self.settings), self._agencies())
+        await calendar.seed(self.desk)
 
     async def reload_codes(self) -> None:
         """Take up codes that an operator set since: connectors asked for from now on know them."""

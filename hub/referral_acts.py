@@ -15,7 +15,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from hub import once
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from hub.acts import Act
+from hub.calendar import calendar_of
 from hub.commands import Command, Confirm, Decline, Escalate, Extend, Return, Sign, Supplement
 from hub.desk import Desk
 from hub.dispute_acts import check_ending
@@ -28,6 +31,7 @@ from hub.sealing import mask_words
 from hub.store.lookup import AnyRow
 from hub.store.turn import take_turn
 from hub.vocabulary import (
+    Channel,
     CommandKind,
     DeclineReason,
     HandlingEventKind,
@@ -127,7 +131,8 @@ async def decline_referral(
     async with handed(desk, referral_id, act, at=at, expected_version=expected_version) as one:
         said = _words(words)
         one.check("declineReferral", declineReason=reason, words=said)
-        if one.is_inbound and (back_by := return_by(one.row)) is not None and one.matter.at > back_by:
+        back_by = await return_by(one.matter.tx, one.row) if one.is_inbound else None
+        if back_by is not None and one.matter.at > back_by:
             raise DeadlinePassedError(
                 f"it could be returned until {back_by.astimezone(SHANGHAI):%Y-%m-%d %H:%M}",
                 hint="Accept it and conclude it with the reason.",
@@ -140,10 +145,19 @@ async def decline_referral(
             await one.send(Decline(**one.about, reason=reason, words=said), "decline")
 
 
-def return_by(referral: AnyRow) -> datetime | None:
-    """Until when a hand-over may go back; None where its channel sets no time."""
+#: working days after the hand-over in which a petition may go back (信访工作条例 art. 23)
+_PETITION_BACK_DAYS = 5
+
+
+async def return_by(tx: AsyncConnection, referral: AnyRow) -> datetime | None:
+    """Until when a hand-over may go back, as its wire says or by the statute; None where nothing sets a time."""
     found = (referral.told or {}).get("return_by_at")
-    return datetime.fromisoformat(found) if found else None
+    if found:
+        return datetime.fromisoformat(found)
+    if referral.channel != Channel.PETITION.value:
+        return None
+    handed_on = referral.sent_at.astimezone(SHANGHAI).date()
+    return (await calendar_of(tx)).working_days_after(handed_on, _PETITION_BACK_DAYS).at
 
 
 async def extend_referral(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli import (
+    calendar,
     codes,
     connectors,
     demo,
@@ -86,6 +87,7 @@ app.add_typer(files.app, name="files")
 app.add_typer(links.app, name="links")
 app.add_typer(codes.app, name="codes")
 app.add_typer(drift.app, name="drift")
+app.add_typer(calendar.app, name="calendar")
 app.add_typer(schema.app, name="schema")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -118,7 +118,7 @@ def _present(opened: HandOver, order: Order) -> HandOver:
     state = standing.referral if standing is not None else _state_by_times(order)
     if state is None:
         state = ReferralState.SENT
-    hand_over = replace(opened, state=state, due_at=order.due_at)
+    hand_over = replace(opened, state=state, due_at=order.due_at, return_by_at=order.back_by)
     if state is ReferralState.SENT:
         return hand_over
     # times of an earlier round may still stand in the order

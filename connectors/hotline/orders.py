@@ -52,6 +52,8 @@ class Order:
     signed_at: datetime | None
     ended_at: datetime | None
     due_at: datetime | None
+    #: until when it may be sent back (backBy)
+    back_by: datetime | None
     #: successSolve
     solved: str
 
@@ -136,6 +138,7 @@ def _order(row: Mapping[str, Any], created_at: datetime) -> Order:
         signed_at=stamp(row.get("signTime")),
         ended_at=stamp(row.get("endTime")),
         due_at=shanghai_midnight(due_on) + _END_OF_DAY if due_on else None,
+        back_by=stamp(row.get("backBy")),
         solved=text(row.get("successSolve")),
     )
 

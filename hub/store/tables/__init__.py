@@ -4,6 +4,7 @@ from hub.store.tables.acts import acts_done
 from hub.store.tables.attachments import attachment_contents, attachments
 from hub.store.tables.backfills import backfill_absences, backfill_keys, backfills
 from hub.store.tables.base import metadata
+from hub.store.tables.calendar import calendar_days, calendar_years
 from hub.store.tables.disputes import code_counters, disputes
 from hub.store.tables.drift import observed_fields
 from hub.store.tables.events import event_words, handling_events, public_log, unsequenced
@@ -46,6 +47,8 @@ __all__ = [
     "backfill_keys",
     "backfills",
     "breakers",
+    "calendar_days",
+    "calendar_years",
     "case_records",
     "code_counters",
     "connector_incidents",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub import disputes, linking
@@ -78,7 +78,8 @@ async def note(desk: Desk, message: Due, attempt: Attempt) -> None:
         # asked for its receipt again and again: the first time tells all
         if attempt.outcome != LAID or not before.partner_ref:
             await put_attempt(tx, desk, row, attempt)
-        if has_arrived and attempt.receipt is not None:
+        if attempt.receipt is not None:
+            # names are held before the answer that speaks of them comes, laid or taken
             await _follow_receipt(tx, desk, row, attempt.receipt)
         else:
             await follow(tx, desk, [row])
@@ -183,7 +184,7 @@ async def _take_answer(tx: AsyncConnection, desk: Desk, row: AnyRow, answer: Ans
     now = desk.clock()
     values: dict[str, Any] = {
         "state": state.value, "answer_code": mask_code(answer.code), "answer_words": _safe(answer.reason),
-        "next_try_at": None, "delivered_at": func.coalesce(outbound_messages.c.delivered_at, now),
+        "next_try_at": None, "delivered_at": row.delivered_at or now,
     }  # fmt: skip
     if not waits:
         values["answered_at"] = now

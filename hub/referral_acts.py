@@ -14,9 +14,9 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from hub import once
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import once
 from hub.acts import Act
 from hub.calendar import calendar_of
 from hub.commands import Command, Confirm, Decline, Escalate, Extend, Return, Sign, Supplement

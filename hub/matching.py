@@ -25,7 +25,7 @@ from hub.vocabulary import LinkKind
 #: between the two receipts
 RULE_2_DAYS, RULE_3_DAYS = 180, 30
 #: an index that stands in more records than this belongs to a duty phone or an agent, and says nothing of a quarrel
-CROWD = 200
+CROWD = 40
 _VILLAGE_DIGITS = 12
 
 

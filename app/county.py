@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,31 @@ async def advance(partners: Iterable[SandboxProcess], seconds: int) -> list[str]
         if isinstance(answer, BaseException) and not isinstance(answer, TransientError):
             raise answer
     return [one.partner for one, answer in zip(asked, answers, strict=True) if isinstance(answer, TransientError)]
+
+
+async def clocks(partners: Partners) -> dict[str, datetime]:
+    """Where each partner's simulated clock stands, without zone, as they write it. Who does not answer is left out."""
+    names = list(partners)
+    answers = await asyncio.gather(*(partners[name].control({"do": "clock"}) for name in names), return_exceptions=True)
+    told: dict[str, datetime] = {}
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, BaseException):
+            if not isinstance(answer, TransientError):
+                raise answer
+            continue
+        told[name] = datetime.fromisoformat(answer["clock"])
+    return told
+
+
+async def advance_to(partners: Partners, until: datetime) -> None:
+    """Move every clock that is behind to the same time. Who does not answer keeps nobody else's clock."""
+    behind = {name: until - at for name, at in (await clocks(partners)).items() if at < until}
+    commands = (
+        partners[name].control({"do": "advance", "seconds": round(gap.total_seconds())}) for name, gap in behind.items()
+    )
+    for answer in await asyncio.gather(*commands, return_exceptions=True):
+        if isinstance(answer, BaseException) and not isinstance(answer, TransientError):
+            raise answer
 
 
 def settings_file(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The demonstration: a simulated county on this machine, pulled, compared and counted; then it may live on.
+"""The demonstration: a simulated county on this machine, pulled, worked, compared and counted; then it may live on.
 
 Its four agencies are processes of their own, three on loopback, one in a folder. Everything lies in one folder, so that
 running again goes on with it.
@@ -11,16 +11,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from app.county import HUB, Partners, county_processes, write_settings
 from app.demo_folder import claimed_folder, refuse_another_version, take_back_lanes
-from app.demo_summary import Summary, Taken, summarise
+from app.demo_loop import DAYS, Loop
+from app.demo_summary import Summary, Taken, added, summarise
+from app.mediator import Mediator
 from app.wiring import Hub, open_hub
 from hub.settings import Settings
 from sync_jobs.differences import ReconcileReport
+
+T = TypeVar("T")
 
 #: the golden period, ``[from, to)``
 PERIOD = (date(2024, 1, 1), date(2024, 8, 1))
@@ -37,6 +41,8 @@ class DemoOptions:
     scale: str = "1"
     #: of the GraphQL server; 0 takes a free one
     port: int = 8000
+    #: live the first days of August before the summary, so that results go back
+    closes_loop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class DemoSteps:
     then: Callable[[Hub, Partners, Summary], Awaitable[None]]
     #: a partner stands
     on_started: Callable[[str], None] = lambda _: None
+    #: a day of August was lived; of so many
+    on_day: Callable[[int], None] = lambda _: None
 
 
 class _DemoSettings(Settings):
@@ -69,7 +77,10 @@ class _DemoSettings(Settings):
 
 
 async def run_demo(options: DemoOptions, steps: DemoSteps) -> None:
-    """Start the county, open the hub, pull, compare, count; hand all to ``steps.then`` before everything is closed."""
+    """Start the county, open the hub, pull, live August's first days where asked, compare, count.
+
+    All is handed to ``steps.then`` before everything is closed.
+    """
     folder, seed, scale = options.folder, options.seed, options.scale
     with claimed_folder(folder, seed, scale):
         await refuse_another_version(folder)
@@ -78,8 +89,12 @@ async def run_demo(options: DemoOptions, steps: DemoSteps) -> None:
             async with open_hub(settings, is_new=True) as hub:
                 await hub.load_reference()
                 await take_back_lanes(hub)
-                taken = await _take_in_all(hub, partners, steps)
-                await steps.then(hub, partners, await summarise(hub, taken, PERIOD, seed, scale))
+                pulled = await _side_by_side(partners, lambda name: steps.take_in(hub, name))
+                if options.closes_loop:
+                    await _close_loop(options, steps, hub, partners, pulled)
+                compared = await _side_by_side(partners, lambda name: steps.compare(hub, name))
+                taken = {name: Taken(pulled[name], compared[name]) for name in partners}
+                await steps.then(hub, partners, await summarise(hub, partners, taken, PERIOD, seed, scale))
 
 
 def demo_settings(options: DemoOptions, partners: Partners) -> Settings:
@@ -90,14 +105,22 @@ def demo_settings(options: DemoOptions, partners: Partners) -> Settings:
     return _DemoSettings.model_validate({**hub, "data_dir": options.folder / "hub", "instances": instances})
 
 
-async def _take_in_all(hub: Hub, partners: Partners, steps: DemoSteps) -> dict[str, Taken]:
-    """Every partner side by side: while one is waited for, another one's records are worked on."""
+async def _close_loop(
+    options: DemoOptions, steps: DemoSteps, hub: Hub, partners: Partners, pulled: dict[str, dict[str, Any]]
+) -> None:
+    """What comes in meanwhile is added to what was pulled. A partner that could not be read is left out."""
+    reached = {name: one for name, one in partners.items() if pulled[name]["error"] is None}
 
-    async def one(name: str) -> Taken:
-        pulled = await steps.take_in(hub, name)
-        return Taken(pulled, await steps.compare(hub, name))
+    def tell(name: str, further: dict[str, Any]) -> None:
+        pulled[name] = added(pulled[name], further)
 
-    running = {name: asyncio.create_task(one(name)) for name in partners}
+    mediator = Mediator(hub.desk, options.seed, options.scale)
+    await Loop(hub, reached, mediator, steps.take_in, tell, lambda: steps.on_day(DAYS)).run()
+
+
+async def _side_by_side(partners: Partners, one: Callable[[str], Awaitable[T]]) -> dict[str, T]:
+    """While one partner is waited for, another one's records are worked on."""
+    running = {name: asyncio.ensure_future(one(name)) for name in partners}
     try:
         await asyncio.gather(*running.values())
     finally:

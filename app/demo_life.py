@@ -1,13 +1,19 @@
-"""The demonstration lives on: all partners' clocks move together, their records arrive, GraphQL answers meanwhile."""
+"""The demonstration lives on: all partners' clocks move together, their records arrive, the mediator works, results go
+back, GraphQL answers meanwhile.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.county import Partners, advance
+from sqlalchemy.exc import OperationalError
+
+from app.county import Partners, advance, clocks
 from app.first_filing import watch_first_filing
+from app.mediator import Mediator
 from app.wiring import Hub
 from hub.errors import TransientError
 
@@ -29,7 +35,9 @@ class Voices:
     on_silence: Callable[[str], None]
 
 
-async def live_on(hub: Hub, partners: Partners, stop: asyncio.Event, *, speed: float, voices: Voices) -> None:
+async def live_on(
+    hub: Hub, partners: Partners, stop: asyncio.Event, *, mediator: Mediator, speed: float, voices: Voices
+) -> None:
     """Serve, work and schedule while the county's clocks run ``speed`` simulated minutes a second, until ``stop``."""
     from app.jobs import run_worker
     from app.serve import serve_graphql
@@ -44,6 +52,7 @@ async def live_on(hub: Hub, partners: Partners, stop: asyncio.Event, *, speed: f
         asyncio.create_task(serve_graphql(hub, stop, on_ready=ready)),
         asyncio.create_task(run_worker(hub, stop)),
         asyncio.create_task(_live(partners, address, stop, speed, voices.on_silence)),
+        asyncio.create_task(_mediate(partners, mediator, stop)),
     ]
     # it ends when it has told what there is to tell; the others live on
     watching = asyncio.create_task(watch_first_filing(hub, stop, voices.on_filing, voices.on_growth))
@@ -73,6 +82,18 @@ async def _live(
                     # asked no more: a dead partner holds up nobody's clock
                     del living[silent]
                     on_silence(silent)
+
+
+async def _mediate(partners: Partners, mediator: Mediator, stop: asyncio.Event) -> None:
+    """The mediator looks every second at what has fallen due; results leave by the worker."""
+    while not stop.is_set():
+        told = await clocks(partners)
+        if told:
+            # the others are not held up while somebody else writes
+            with contextlib.suppress(OperationalError):
+                await mediator.work(told)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
 
 
 async def _point_webhooks(partners: Partners, address: str, on_silence: Callable[[str], None]) -> None:

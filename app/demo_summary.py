@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+from app.channels import ChannelCount, Unacknowledged, count_channels, unacknowledged
+from app.county import Partners, clocks
 from app.linking_score import LinkingScore, disputes_of_records, score
+from app.received_results import Compared, compare_results
 from app.shared_dispute import SharedDispute, most_shared_dispute
 from app.summary import disputes_by_agencies, figure_json, live_disputes
 from app.wiring import Hub
-from connectors.sandbox.county import truth
+from connectors.sandbox.county import LIVE_FROM, truth
 from hub import figures
+from hub.figures import FigureValue
+from hub.model import SHANGHAI
 from sync_jobs.differences import ReconcileReport
 
 FIGURES = (
     figures.K1.id, figures.K2A_LITIGATION.id, figures.K2A_POLICE.id, figures.K2A_PETITION.id, figures.K2A_HOTLINE.id,
     figures.K4.id,
 )  # fmt: skip
+
+
+#: from here on results are owed; before, history was concluded by the agencies themselves
+SINCE = LIVE_FROM.replace(tzinfo=SHANGHAI)
+
+
+def added(pulled: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:
+    """Two pulls of one partner as one: counts added up, the later one's error."""
+    incidents = dict(pulled["incidents"])
+    for kind, times in further["incidents"].items():
+        incidents[kind] = incidents.get(kind, 0) + times
+    counts = {name: pulled[name] + further[name] for name in ("pages", "pulled", "new", "applied", "quarantined")}
+    return {**further, **counts, "incidents": incidents}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +84,15 @@ class Summary:
     taken: Mapping[str, Taken]
     disputes: int
     disputes_by_agencies: Mapping[str, int]
-    figures: list[figures.FigureValue]
+    figures: list[FigureValue]
     linking: LinkingScore
+    #: 回流率 of August, as far as it was lived
+    returns: FigureValue
+    channels: Mapping[str, ChannelCount]
+    #: concluded, and not confirmed by where it came from
+    unacknowledged: list[Unacknowledged]
+    #: each partner's own list of results received, against ours
+    received: Mapping[str, Compared]
     #: the one to show
     shared: SharedDispute | None
     period: tuple[date, date] = field(repr=False)
@@ -83,20 +108,33 @@ class Summary:
             "instances": {name: one.as_json() for name, one in self.taken.items()},
             "disputes": self.disputes,
             "disputesByAgencies": dict(self.disputes_by_agencies),
-            "figures": {value.id: figure_json(value) for value in self.figures},
+            "figures": {value.id: figure_json(value) for value in (*self.figures, self.returns)},
             "linking": self.linking.as_json(),
+            "channels": {name: one.as_json() for name, one in self.channels.items()},
+            "unacknowledged": [one.as_json() for one in self.unacknowledged],
+            "resultsReceived": {name: one.as_json() for name, one in self.received.items()},
         }
 
 
-async def summarise(hub: Hub, taken: Mapping[str, Taken], period: tuple[date, date], seed: str, scale: str) -> Summary:
+async def summarise(
+    hub: Hub, partners: Partners, taken: Mapping[str, Taken], period: tuple[date, date], seed: str, scale: str
+) -> Summary:
     """The counts after pulls and comparisons, whoever of the partners could be read."""
+    today = max((at.date() for at in (await clocks(partners)).values()), default=LIVE_FROM.date())
     async with hub.store.read() as connection:
+        (returns,) = await figures.compute(
+            connection, [figures.K10.id], LIVE_FROM.date(), max(today, LIVE_FROM.date()) + timedelta(days=1)
+        )
         return Summary(
             taken,
             await live_disputes(connection),
             await disputes_by_agencies(connection),
             await figures.compute(connection, FIGURES, *period),
             score(await disputes_of_records(connection), truth(seed, scale)),
+            returns,
+            await count_channels(connection, SINCE),
+            await unacknowledged(connection, SINCE),
+            await compare_results(connection, partners),
             await most_shared_dispute(connection),
             period,
         )

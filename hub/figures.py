@@ -19,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import NotFoundError, UserInputError
 from hub.model import shanghai_midnight
+from hub.referrals import CONCLUDED_STATES
 from hub.store.tables import case_records, referrals
-from hub.vocabulary import Channel, Outcome, ReferralDirection
+from hub.vocabulary import Channel, Outcome, ReferralDirection, ReferralState
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,12 @@ K4 = Definition(
     "K4", "对接化解率", "诉调、警调、访调移送的收案、警情、信访件", "各自的时间口径", 1,
     "诉调、警调、访调三项移送中成功的合计占移送合计的比例，分子分母分别为三项之和",
 )  # fmt: skip
+K10 = Definition(
+    "K10", "回流率", "移送综治中心并已办结的移送", "办结时间", 1,
+    "各系统移送综治中心、已办结且应当回传的移送中，回传结果已获来源系统确认的占比；上线之前办结的不计",
+)  # fmt: skip
 DEFINITIONS: dict[str, Definition] = {
-    definition.id: definition for definition in (K1, K2A_LITIGATION, K2A_POLICE, K2A_PETITION, K2A_HOTLINE, K4)
+    definition.id: definition for definition in (K1, K2A_LITIGATION, K2A_POLICE, K2A_PETITION, K2A_HOTLINE, K4, K10)
 }
 #: the figures that count one record a unit, by the first time it was handed to the centre
 _BY_HAND_OVER = {K2A_POLICE.id: Channel.POLICE, K2A_PETITION.id: Channel.PETITION, K2A_HOTLINE.id: Channel.HOTLINE}
@@ -200,10 +205,28 @@ def _handed_over(channel: Channel, start: date, end: date, region: str | None) -
     return query.where(rec.region_code.startswith(region, autoescape=True)) if region else query
 
 
+def _concluded(start: date, end: date, region: str | None) -> Select[Any]:
+    """One row per hand-over to the centre that was concluded and owes its origin the result."""
+    rec, ref = case_records.c, referrals.c
+    query = (
+        select(
+            (ref.channel + "/" + ref.id).label("key"), rec.id.label("record_id"), rec.dispute_id,
+            case((ref.state == ReferralState.RETURN_ACKED.value, 1), else_=0).label("hit"),
+        )
+        .select_from(referrals.join(case_records, rec.id == ref.record_id))
+        .where(ref.is_live, ref.direction == ReferralDirection.IN.value, ref.owes_return)
+        .where(ref.state.in_([state.value for state in CONCLUDED_STATES]), rec.deleted_at_source.is_(None))
+        .where(ref.concluded_at >= shanghai_midnight(start), ref.concluded_at < shanghai_midnight(end))
+    )  # fmt: skip
+    return query.where(rec.region_code.startswith(region, autoescape=True)) if region else query
+
+
 def _counted(figure_id: str, start: date, end: date, region: str | None) -> Subquery:
     """The denominator's units of a figure with their numerator flag."""
     if figure_id in _BY_HAND_OVER:
         return _handed_over(_BY_HAND_OVER[figure_id], start, end, region).subquery("counted")
+    if figure_id == K10.id:
+        return _concluded(start, end, region).subquery("counted")
     if figure_id == K4.id:
         parts = [select(_counted(K2A_LITIGATION.id, start, end, region))]
         parts += [_handed_over(channel, start, end, region) for channel in (Channel.POLICE, Channel.PETITION)]

@@ -191,6 +191,13 @@ async def next_due_at(tx: AsyncConnection, instance: str) -> datetime | None:
     return found
 
 
+async def try_now(tx: AsyncConnection, desk: Desk, instance: str) -> int:
+    """Have what waits for its next try tried at once, a receipt that is asked for included. Returns how many."""
+    c = outbound_messages.c
+    waiting = update(outbound_messages).where(c.instance == instance, c.state == M.QUEUED.value, ~_is_behind())
+    return int((await tx.execute(waiting.values(next_try_at=desk.clock()))).rowcount)
+
+
 async def begin(desk: Desk, message: Due) -> bool:
     """Put down that a message is about to be sent, where its wire could not undo a second send.
 

@@ -60,18 +60,38 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 
 def test_the_demo_holds_what_every_partner_lists(made: tuple[Path, dict[str, Any]]) -> None:
     _, first = made
-    assert list(first) == ["instances", "disputes", "disputesByAgencies", "figures", "linking"]
+    assert list(first) == [
+        "instances", "disputes", "disputesByAgencies", "figures", "linking", "channels", "unacknowledged",
+        "resultsReceived",
+    ]  # fmt: skip
     assert list(first["instances"]) == PARTNERS
     for one in first["instances"].values():
         assert list(one) == ["pulled", "new", "held", "quarantined", "expected"]
         assert one["held"] + one["quarantined"] == one["expected"] > 5
         assert 0 < one["new"] <= one["pulled"]
-    assert list(first["figures"]) == list(FIGURES)
+    assert list(first["figures"]) == [*FIGURES, "K10"]
     assert all(first["figures"][one]["denominator"] > 0 for one in FIGURES if one != "K2a.PETITION")
     assert sum(first["disputesByAgencies"].values()) == first["disputes"]
     assert first["disputesByAgencies"]["2"] > 0
     assert first["linking"]["precision"] >= 0.98
     assert first["linking"]["recall"] >= 0.6
+
+
+def test_every_result_goes_back_and_is_acknowledged(made: tuple[Path, dict[str, Any]]) -> None:
+    folder, first = made
+    assert list(first["channels"]) == ["LITIGATION", "POLICE", "PETITION", "HOTLINE"]
+    for one in first["channels"].values():
+        assert one["received"] == one["concluded"] + one["open"]
+        assert one["concluded"] == one["returned"] == one["acknowledged"]
+    concluded = sum(one["concluded"] for one in first["channels"].values())
+    assert concluded > 0
+    assert first["figures"]["K10"] == {"numerator": concluded, "denominator": concluded, "value": "100.0"}
+    assert first["unacknowledged"] == []
+    assert list(first["resultsReceived"]) == PARTNERS
+    assert all(one["equal"] for one in first["resultsReceived"].values())
+    assert sum(one["theirs"] for one in first["resultsReceived"].values()) >= concluded
+    # the golden months owe nothing, and nobody has touched what they came to
+    assert _count(folder, "SELECT count(*) FROM referrals WHERE owes_return AND concluded_at < '2024-08-01'") == 0
 
 
 def test_the_second_time_brings_nothing_new(made: tuple[Path, dict[str, Any]]) -> None:
@@ -184,6 +204,11 @@ def test_a_live_demo_hands_out_disputes_to_look_at(tmp_path: Path) -> None:
         _wait(lambda: _count(folder, new) == len(PARTNERS), 120)
         # the hotline told of its events by itself
         _wait(lambda: _count(folder, "SELECT count(*) FROM inbox_pages WHERE origin = 'WEBHOOK'") > 0)
+        # the mediator works on, and what it concludes goes back
+        _wait(
+            lambda: _count(folder, "SELECT count(*) FROM referrals WHERE state = 'RETURN_ACKED' AND owes_return") > 0,
+            120,
+        )
         assert process.poll() is None
         process.terminate()
         assert process.wait(20) == 0

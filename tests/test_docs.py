@@ -194,7 +194,12 @@ def test_the_demonstrations_output_agrees_with_itself() -> None:
     assert list(shown["instances"]) == list(PARTNERS)
     assert sum(shown["disputesByAgencies"].values()) == shown["disputes"]
     assert list(shown["linking"]) == ["precision", "recall"]
-    assert list(shown["figures"]) == list(FIGURES)
+    assert list(shown["figures"]) == [*FIGURES, "K10"]
+    channels = shown["channels"].values()
+    assert all(one["received"] == one["concluded"] + one["open"] for one in channels)
+    assert sum(one["acknowledged"] for one in channels) == shown["figures"]["K10"]["numerator"]
+    assert sum(one["concluded"] for one in channels) == shown["figures"]["K10"]["denominator"]
+    assert all(one["equal"] is (one["ours"] == one["theirs"]) for one in shown["resultsReceived"].values())
     for one in shown["figures"].values():
         assert one["value"] == percent(one["numerator"], one["denominator"], places=1)
 

@@ -35,8 +35,9 @@ def demo(
     """Set up a hub beside a simulated court, police, petition office and hotline, pull seven months of records from
     all four, show what they come to.
 
-    Without --once it then serves GraphQL at the printed address, and the county lives on into August. Exit code 1
-    when a partner could not be read whole; the others are shown all the same.
+    With --once the first two weeks of August are lived as well: a simulated mediator ends what was handed over, results
+    go back and are acknowledged. Without it GraphQL is served at the printed address while the county and the mediator
+    live on. Exit code 1 when a partner could not be read whole; the others are shown all the same.
     """
     import asyncio
 
@@ -47,7 +48,7 @@ def demo(
     size_of(scale)
     # the summary speaks; only what goes wrong is logged
     configure_logging("WARNING")
-    options = DemoOptions(data, seed, scale, port)
+    options = DemoOptions(data, seed, scale, port, closes_loop=once)
     if not asyncio.run(_run(options, once, speed, as_json)):
         raise typer.Exit(1)
 
@@ -62,6 +63,7 @@ async def _run(options: DemoOptions, once: bool, speed: float, as_json: bool) ->
     from app.county import PARTNERS
     from app.demo import DemoSteps, run_demo
     from app.demo_life import live_on
+    from app.mediator import Mediator
     from app.worker import stop_on_signals
 
     async def work(stop: asyncio.Event) -> bool:
@@ -77,9 +79,15 @@ async def _run(options: DemoOptions, once: bool, speed: float, as_json: bool) ->
                 display.close()
                 await _show(hub, summary, as_json)
                 if not once:
-                    await live_on(hub, partners, stop, speed=speed, voices=_voices(options, speed, as_json))
+                    mediator = Mediator(hub.desk, options.seed, options.scale)
+                    voices = _voices(options, speed, as_json)
+                    await live_on(hub, partners, stop, mediator=mediator, speed=speed, voices=voices)
 
-            await run_demo(options, DemoSteps(sync.pull_one, reconcile.compare, show, lambda _: advance(1)))
+            lived = display.enter_context(progress("living the first days of August"))
+            steps = DemoSteps(
+                sync.pull_one, reconcile.compare, show, lambda _: advance(1), lambda days: lived(1, total=days)
+            )
+            await run_demo(options, steps)
             return is_whole
 
     async with stop_on_signals() as stop:

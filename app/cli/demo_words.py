@@ -42,6 +42,32 @@ def show_summary(summary: Summary) -> None:
         [(v.id, v.label, v.numerator, v.denominator, one_decimal(v) or "-") for v in summary.figures],
         title=f"{summary.period[0]} to {summary.period[1]} (exclusive)",
     )
+    _show_returns(summary)
+
+
+def _show_returns(summary: Summary) -> None:
+    """What went back to where it came from, channel by channel, and what did not."""
+    from app.summary import one_decimal
+
+    what = ("received", "concluded", "returned", "acknowledged", "open")
+    rows = []
+    for name, one in summary.channels.items():
+        counts = one.as_json()
+        rows.append((name, *(counts[column] for column in what)))
+    table(("channel", *what), rows, title="handed over since 1 August 2024, and back")
+    value = summary.returns
+    say(
+        f"{value.id} {value.label}: {one_decimal(value) or '-'} %, "
+        f"{count(value.numerator)} of {count(value.denominator)} results acknowledged by their origin"
+    )
+    for late in summary.unacknowledged:
+        error = late.error or "no answer yet"
+        say(f"not acknowledged: {late.dispute} {late.channel} {late.referral}, {late.state}, {error}")
+    told = ", ".join(
+        f"{name} {count(len(one.theirs))} of {count(len(one.ours))}" + ("" if one.ours == one.theirs else ", not equal")
+        for name, one in summary.received.items()
+    )
+    say(f"on each partner's own list of results received, of those we sent: {told}")
 
 
 def show_errors(summary: Summary) -> None:

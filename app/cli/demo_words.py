@@ -49,6 +49,9 @@ def _show_returns(summary: Summary) -> None:
     """What went back to where it came from, channel by channel, and what did not."""
     from app.summary import one_decimal
 
+    if not any(one.received for one in summary.channels.values()):
+        # August has not begun
+        return
     what = ("received", "concluded", "returned", "acknowledged", "open")
     rows = []
     for name, one in summary.channels.items():
@@ -106,8 +109,9 @@ def invite(address: str, speed: float, settings: Path) -> None:
     say(f"The newest dispute with its whole history, whichever that is by then:\n\n{EXAMPLES[0].query}")
     if speed:
         say(
-            f"The county lives on in August 2024, {speed:g} simulated minutes a second, all four agencies together. "
-            "The court's first new filing is awaited."
+            f"The county lives on in August 2024, {speed:g} simulated minutes a second, all four agencies together; a "
+            "simulated mediator ends what they hand over, and the results go back. The court's first new filing is "
+            "awaited."
         )
     say(f"Or look from another terminal: dispute-hub --config {settings} connectors list")
     note("Ctrl-C ends it; running it again goes on.")

@@ -22,6 +22,7 @@ from app.cli import (
     push,
     quarantine,
     reconcile,
+    replay,
     sandbox,
     schema,
     serving,
@@ -76,6 +77,7 @@ app.command()(serving.migrate)
 app.command()(sync.sync)
 app.command()(push.push)
 app.command()(reconcile.reconcile)
+app.command()(replay.replay)
 app.command()(trace.trace)
 app.command()(figures.figures)
 app.command()(doctor.doctor)

@@ -375,6 +375,17 @@ async def test_what_changes_by_itself_is_no_new_version() -> None:
     assert changed.canonical != one.canonical
 
 
+async def test_a_server_that_moved_makes_no_new_version_of_its_orders() -> None:
+    here = order(attachments="https://files.example/2024/a.jpg?expires=1,https://files.example/2024/b.jpg")
+    items = []
+    for there in ("https://files.example", "http://files.example:9003"):
+        moved = here | {"attachments": str(here["attachments"]).replace("https://files.example", there)}
+        items.append(_items(webhook(moved, "催办", 1, "2024-06-13 09:00:00"))[0])
+    assert items[0].canonical == items[1].canonical
+    other = here | {"attachments": "https://files.example/2024/a.jpg,https://files.example/2025/b.jpg"}
+    assert _items(webhook(other, "催办", 1, "2024-06-13 09:00:00"))[0].canonical != items[0].canonical
+
+
 @given(st.sampled_from([0, 1, 6, 8]), st.integers(0, 10))
 def test_before_the_archive_every_digit_counts(state: int, place: int) -> None:
     one, other = order(state=state), order(state=state)

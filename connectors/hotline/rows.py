@@ -20,6 +20,8 @@ ARCHIVED = "9"
 PHONES = ("callerPhone", "contactNumber", "respondentPhone")
 
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
+#: of an address: whose server it names
+_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
@@ -80,7 +82,9 @@ def unreadable_item(body: bytes) -> Item:
 
 
 def _without_volatile(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row as it is compared: addresses without their expiring query, and in the archive numbers by their mask.
+    """The row as it is compared: addresses by their path alone, and in the archive numbers by their mask.
+
+    Where a file's server stands and until when the address holds changes by itself; which file it is does not.
 
     There a hidden number and the full one are alike; before it, where nothing is hidden, every digit counts.
     """
@@ -94,7 +98,7 @@ def _without_volatile(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lasting(attachments: Any) -> Any:
     if isinstance(attachments, str):
-        return [address.split("?", 1)[0].strip() for address in attachments.split(",")]
+        return [_ORIGIN.sub("", address.split("?", 1)[0].strip(), count=1) for address in attachments.split(",")]
     if isinstance(attachments, list):
         return [_lasting(address) for address in attachments]
     return attachments

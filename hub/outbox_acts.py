@@ -1,7 +1,8 @@
 """What a person does about a message to a partner: have it tried again, set it aside, or decide what nobody knows.
 
 Every act is one transaction, stands in the message's own history with who and why, and brings referral and dispute in
-line. A message that is tried again keeps its key: a partner that has it already does nothing twice.
+line. A message that is tried again keeps its key: a partner that has it already does nothing twice. Under a client's
+own ``key`` an act is done once; again it raises AlreadyDoneError.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import once
 from hub.desk import Desk
 from hub.errors import ConflictError, MissingFieldError, NotFoundError, UserInputError, VersionConflictError
 from hub.jobs import PUSH, put_in_line
 from hub.model import clean_text
+from hub.once_key import OnceKey
 from hub.outbox import STARTED, with_key
 from hub.outbox_standing import Attempt, follow, put_attempt, row_of
 from hub.sealing import mask_code, mask_words
@@ -37,7 +40,7 @@ RATE_PER_MINUTE = 60
 
 async def retry(
     desk: Desk, ids: Sequence[str] | None, *, instance: str | None = None, by: str, reason: str = "",
-    per_minute: int = RATE_PER_MINUTE,
+    per_minute: int = RATE_PER_MINUTE, key: OnceKey | None = None,
 ) -> dict[str, int]:  # fmt: skip
     """Have dead letters tried again: these, or all of an instance. Returns how many of each instance; all or none.
 
@@ -54,6 +57,7 @@ async def retry(
     said = _reason(reason)
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, by, key)
         rows = await _named(tx, ids) if ids is not None else await _dead_of(tx, instance or "")
         for row in rows:
             _check(row, (M.DEAD, M.QUEUED), "tried again")
@@ -62,7 +66,9 @@ async def retry(
         counts = Counter(row.instance for row in rows)
         for name in sorted(counts):
             await put_in_line(tx, desk, PUSH, name)
-    return dict(sorted(counts.items()))
+        queued = dict(sorted(counts.items()))
+        await once.keep(tx, desk, by, key, {"queued": queued})
+    return queued
 
 
 async def push_again(desk: Desk, message_id: str, *, by: str, reason: str, expected_version: int | None = None) -> None:
@@ -88,7 +94,10 @@ async def push_again(desk: Desk, message_id: str, *, by: str, reason: str, expec
         await follow(tx, desk, [await row_of(tx, row.id)])
 
 
-async def discard(desk: Desk, message_id: str, *, by: str, reason: str, expected_version: int | None = None) -> None:
+async def discard(
+    desk: Desk, message_id: str, *, by: str, reason: str, expected_version: int | None = None,
+    key: OnceKey | None = None,
+) -> None:  # fmt: skip
     """Set a message aside for good: it is not sent any more, its lane goes on, it stays listed.
 
     Raises NotFoundError, MissingFieldError, UserInputError, ConflictError, VersionConflictError.
@@ -96,16 +105,18 @@ async def discard(desk: Desk, message_id: str, *, by: str, reason: str, expected
     said = _reason(reason, is_needed=True)
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, by, key)
         row = await _one(tx, message_id, expected_version)
         _check(row, (M.QUEUED, M.DEAD, M.UNCERTAIN, M.REFUSED), "discarded")
         await _change(tx, desk, row, by, said, state=M.DISCARDED, act="DISCARD", next_try_at=None)
         await put_in_line(tx, desk, PUSH, row.instance)
         await follow(tx, desk, [await row_of(tx, row.id)])
+        await once.keep(tx, desk, by, key, {"message": row.id})
 
 
 async def decide(
     desk: Desk, message_id: str, *, is_delivered: bool, partner_ref: str = "", is_accepted: bool = False, by: str,
-    reason: str, expected_version: int | None = None,
+    reason: str, expected_version: int | None = None, key: OnceKey | None = None,
 ) -> None:  # fmt: skip
     """What the partner said of an uncertain message: it has it, under this number of its own; or it has not.
 
@@ -119,6 +130,7 @@ async def decide(
         raise UserInputError("what the partner has not has no number there", field="partnerRef")
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
+        await once.check(tx, by, key)
         row = await _one(tx, message_id, expected_version)
         _check(row, (M.UNCERTAIN,), "decided")
         if is_delivered:
@@ -132,6 +144,7 @@ async def decide(
             await _queue(tx, desk, row, by, said, act="DECIDE")
         await put_in_line(tx, desk, PUSH, row.instance)
         await follow(tx, desk, [await row_of(tx, row.id)])
+        await once.keep(tx, desk, by, key, {"message": row.id})
 
 
 async def _queue(

@@ -233,14 +233,22 @@ async def test_the_door_lists_and_decides(database: Database) -> None:
         assert done["decideUncertain"]["message"] == {
             "state": "DELIVERED", "version": unsure["version"] + 1, "partnerRef": "SL1",
         }  # fmt: skip
-        done = await door.data(DISCARD, input={"id": refused["id"], "reason": "已电话告知"})
+        for _ in range(2):
+            # a client that heard nothing asks again
+            done = await door.data(
+                DISCARD, input={"id": refused["id"], "reason": "已电话告知", "clientMutationId": "c2"}
+            )
+            assert done["discardDeadLetter"]["userErrors"] == []
+        other = await door.data(DISCARD, input={"id": refused["id"], "reason": "别的", "clientMutationId": "c2"})
+        assert other["discardDeadLetter"]["userErrors"][0]["code"] == "IDEMPOTENCY_MISMATCH"
         assert done["discardDeadLetter"]["message"] == {
             "state": "DISCARDED", "decidedBy": "operator", "decidedReason": "已电话告知",
         }  # fmt: skip
         done = await door.data(RETRY, input={"ids": [refused["id"]]})
         assert done["retryDeadLetters"]["userErrors"] == [{"code": "NOT_ALLOWED_NOW", "field": None}]
         await put(hub, "DEAD")
-        done = await door.data(RETRY, input={"instance": "court", "perMinute": 600})
+        for _ in range(2):
+            done = await door.data(RETRY, input={"instance": "court", "perMinute": 600, "clientMutationId": "c3"})
         assert done["retryDeadLetters"] == {"userErrors": [], "queued": 2, "instances": ["court"]}
 
 

@@ -39,18 +39,22 @@ async def acted(
     """The payload of an act, done once for its ``clientMutationId``; a repeat shows what it came to, as that stands."""
 
     async def run() -> P:
-        key = None
-        if input.client_mutation_id:
-            stated = orjson.dumps([payload.__name__, _plain(input)], option=orjson.OPT_SORT_KEYS)
-            key = OnceKey(input.client_mutation_id, info.context.desk.keys.content_hash(stated))
         try:
-            result = await act(Act(info.context.decider, input.reason, key))
+            result = await act(Act(info.context.decider, input.reason, once_key(info, payload, input)))
         except AlreadyDoneError as before:
             result = before.result
         info.context.loaders.forget()
         return await show(info, result)
 
     return await answered(payload, input, run)
+
+
+def once_key(info: Info, payload: type[MutationPayload], input: MutationInput) -> OnceKey | None:
+    """Under what the act is done once; None where the client gave no ``clientMutationId``."""
+    if not input.client_mutation_id:
+        return None
+    stated = orjson.dumps([payload.__name__, _plain(input)], option=orjson.OPT_SORT_KEYS)
+    return OnceKey(input.client_mutation_id, info.context.desk.keys.content_hash(stated))
 
 
 def _plain(value: Any) -> Any:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import strawberry
 
 from hub import outbox_acts
+from hub.once import AlreadyDoneError
 from hub.outbox_acts import RATE_PER_MINUTE
 from hub.reading.outbox import by_ids
 from schema.context import Info
+from schema.mutations.acting import once_key
 from schema.mutations.base import MutationInput, MutationPayload, answered
 from schema.types.outbox import OutboundMessage, outbound_message
 
@@ -70,10 +74,13 @@ class OutboxMutations:
     async def retry_dead_letters(self, info: Info, input: RetryDeadLettersInput) -> RetryDeadLettersPayload | None:
         async def act() -> RetryDeadLettersPayload:
             ids = None if input.ids is None else [str(id) for id in input.ids]
-            queued = await outbox_acts.retry(
-                info.context.desk, ids, instance=input.instance, by=info.context.decider, reason=input.reason,
-                per_minute=input.per_minute,
-            )  # fmt: skip
+            try:
+                queued = await outbox_acts.retry(
+                    info.context.desk, ids, instance=input.instance, by=info.context.decider, reason=input.reason,
+                    per_minute=input.per_minute, key=once_key(info, RetryDeadLettersPayload, input),
+                )  # fmt: skip
+            except AlreadyDoneError as before:
+                queued = before.result["queued"]
             return RetryDeadLettersPayload(queued=sum(queued.values()), instances=sorted(queued))
 
         return await answered(RetryDeadLettersPayload, input, act)
@@ -81,10 +88,11 @@ class OutboxMutations:
     @strawberry.mutation(description="Set a message aside for good: not sent any more, what stands behind it goes on.")
     async def discard_dead_letter(self, info: Info, input: DiscardDeadLetterInput) -> DiscardDeadLetterPayload | None:
         async def act() -> DiscardDeadLetterPayload:
-            await outbox_acts.discard(
-                info.context.desk, str(input.id), by=info.context.decider, reason=input.reason,
-                expected_version=input.expected_version,
-            )  # fmt: skip
+            with suppress(AlreadyDoneError):
+                await outbox_acts.discard(
+                    info.context.desk, str(input.id), by=info.context.decider, reason=input.reason,
+                    expected_version=input.expected_version, key=once_key(info, DiscardDeadLetterPayload, input),
+                )  # fmt: skip
             return DiscardDeadLetterPayload(message=await _shown(info, str(input.id)))
 
         return await answered(DiscardDeadLetterPayload, input, act)
@@ -92,11 +100,12 @@ class OutboxMutations:
     @strawberry.mutation(description="Decide an uncertain message by what the partner said.")
     async def decide_uncertain(self, info: Info, input: DecideUncertainInput) -> DecideUncertainPayload | None:
         async def act() -> DecideUncertainPayload:
-            await outbox_acts.decide(
-                info.context.desk, str(input.id), is_delivered=input.delivered, partner_ref=input.partner_ref,
-                is_accepted=input.accepted, by=info.context.decider, reason=input.reason,
-                expected_version=input.expected_version,
-            )  # fmt: skip
+            with suppress(AlreadyDoneError):
+                await outbox_acts.decide(
+                    info.context.desk, str(input.id), is_delivered=input.delivered, partner_ref=input.partner_ref,
+                    is_accepted=input.accepted, by=info.context.decider, reason=input.reason,
+                    expected_version=input.expected_version, key=once_key(info, DecideUncertainPayload, input),
+                )  # fmt: skip
             return DecideUncertainPayload(message=await _shown(info, str(input.id)))
 
         return await answered(DecideUncertainPayload, input, act)

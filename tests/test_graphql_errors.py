@@ -76,7 +76,7 @@ async def _one_record(door: Door) -> None:
         ("{ disputes { ", "GRAPHQL_PARSE_FAILED"),
         ("query A { connectors { instance } } query B { connectors { instance } }", "BAD_USER_INPUT"),
         ("fragment A on Query { connectors { instance } }", "BAD_USER_INPUT"),
-        ("mutation { closeDispute }", "GRAPHQL_VALIDATION_FAILED"),
+        ("mutation { closeCounty }", "GRAPHQL_VALIDATION_FAILED"),
         ("subscription { changes }", "OPERATION_NOT_ALLOWED"),
         ('{ node(id: "\\u0000") { id } }', "BAD_USER_INPUT"),
         ('{ figures(ids: ["K99"], from: "2024-01-01", to: "2024-08-01") { id } }', "NOT_FOUND"),

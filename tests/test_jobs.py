@@ -229,8 +229,8 @@ async def test_a_waiting_worker_hears_of_new_work(database: Database, store: Sto
     queue, other = Queue(store, "620725"), open_store(database.url)
     announcer = queue if database.kind == "sqlite" else Queue(other, "620725")
     async with queue.wakeup.listening():
-        waiting = asyncio.create_task(queue.wakeup.wait(10))
+        waiting = asyncio.create_task(queue.wakeup.wait(60))
         await asyncio.sleep(0.05)
         await announcer.enqueue("pull:court", "court", NOW)
-        await asyncio.wait_for(waiting, 2)
+        await asyncio.wait_for(waiting, 30)
     await other.close()

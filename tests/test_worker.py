@@ -43,7 +43,7 @@ async def _state(store: Store, job: str) -> tuple[str, str | None, int]:
         return row.state, row.error_kind, row.attempts
 
 
-async def _until(condition: Callable[[], Awaitable[bool]], limit_s: float = 8.0) -> None:
+async def _until(condition: Callable[[], Awaitable[bool]], limit_s: float = 60.0) -> None:
     async with asyncio.timeout(limit_s):
         while not await condition():
             await asyncio.sleep(0.02)
@@ -69,7 +69,7 @@ class Running:
 
     async def __aexit__(self, *_: object) -> None:
         self.stop.set()
-        await asyncio.wait_for(self.task, 10)
+        await asyncio.wait_for(self.task, 60)
 
 
 async def test_due_jobs_are_done(store: Store, queue: Queue) -> None:
@@ -180,7 +180,7 @@ async def test_a_job_taken_over_is_stopped(store: Store, queue: Queue) -> None:
     heir = await queue.claim("heir", now + timedelta(seconds=61), 3600)
     assert heir is not None
     with pytest.raises(LeaseLostError):
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 30)
     assert was_cancelled.is_set()
     await queue.finish(heir, now)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -87,11 +89,17 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     )
     taken = []
     for _ in range(3):
-        start = time.monotonic()
+        # processor time: how long a loaded machine lets it wait says nothing of us
+        start = _spent_by_children()
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-        taken.append(time.monotonic() - start)
+        taken.append(_spent_by_children() - start)
         assert ended.stderr.strip() == "[]"
     assert min(taken) < 1.5
+
+
+def _spent_by_children() -> float:
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def test_wrong_use_is_2(run: Run) -> None:
@@ -456,36 +464,39 @@ async def _execute(url: str, statement: str) -> None:
 
 
 def test_serve_answers_until_told_to_stop(hub: Run) -> None:
-    process = _start("serve", "--port", "0")
-    assert process.stdout is not None
-    address = process.stdout.readline().removeprefix("GraphQL: ").strip()
-    with urlopen(address.replace("/graphql", "/readyz")) as answer:
-        assert json.loads(answer.read()) == {"status": "ready"}
-    with urlopen(f"{address}?query=%7Bconnectors%7Binstance%7D%7D") as answer:
-        assert "data" in json.loads(answer.read())
-    process.terminate()
-    assert process.wait(60) == 0
-    process.stdout.close()
+    with _started("serve", "--port", "0") as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("GraphQL: ").strip()
+        with urlopen(address.replace("/graphql", "/readyz")) as answer:
+            assert json.loads(answer.read()) == {"status": "ready"}
+        with urlopen(f"{address}?query=%7Bconnectors%7Binstance%7D%7D") as answer:
+            assert "data" in json.loads(answer.read())
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 def test_a_worker_pulls_by_itself_until_told_to_stop(hub: Run) -> None:
-    process = _start("worker")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if hub("connectors", "list", "--json").json["instances"]["court"]["lastSuccessAt"]:
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("the worker pulled nothing")
-    process.terminate()
-    assert process.wait(60) == 0
-    assert process.stdout is not None
-    process.stdout.close()
+    with _started("worker") as process:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if hub("connectors", "list", "--json").json["instances"]["court"]["lastSuccessAt"]:
+                break
+            time.sleep(0.1)
+        else:
+            pytest.fail("the worker pulled nothing")
+        process.terminate()
+        assert process.wait(60) == 0
     assert hub("sync", "--json").json["court"]["new"] == 0
 
 
-def _start(*command: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def _started(*command: str) -> Iterator[subprocess.Popen[str]]:
+    """The command beside the test; whatever is left of it at the end is killed."""
+    with subprocess.Popen(
         [sys.executable, "-m", "app.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         cwd=ROOT,
-    )  # fmt: skip
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -252,8 +252,11 @@ def _event_of(row: AnyRow) -> tuple[HandlingEventKind, dict[str, str]] | None:
     is_return = row.command == CommandKind.RETURN.value
     if row.state == M.DELIVERED.value and not row.answer_code:
         return (HandlingEventKind.RETURNED if is_return else HandlingEventKind.DELIVERED), data
-    if row.state == M.ACKED.value:
-        return (HandlingEventKind.RETURN_ACKED if is_return else HandlingEventKind.DELIVERED), data
+    if row.state == M.ACKED.value and is_return:
+        return HandlingEventKind.RETURN_ACKED, data
+    # one that arrived before it was answered has told so already
+    if row.state == M.ACKED.value and row.delivered_at == row.answered_at:
+        return HandlingEventKind.DELIVERED, data
     return None
 
 

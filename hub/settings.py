@@ -287,7 +287,8 @@ def find_file(named: Path | None, environ: Mapping[str, str] = os.environ) -> Pa
     if file is None:
         return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
     if not file.is_file():
-        raise ConfigurationError(f"the settings file {file} does not exist", hint="See --config and HUB_CONFIG.")
+        what = "is no file" if file.exists() else "does not exist"
+        raise ConfigurationError(f"the settings file {file} {what}", hint="See --config and HUB_CONFIG.")
     return file
 
 

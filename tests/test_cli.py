@@ -132,6 +132,35 @@ def test_a_database_that_was_never_migrated_is_named(run: Run) -> None:
     assert "dispute-hub migrate" in ended.err
 
 
+def test_a_database_that_does_not_answer_is_told_as_such(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hub.toml").write_text('[hub]\ndatabase_url = "postgresql://hub:geheim@127.0.0.1:1/hub"\n')
+    ended = run("connectors", "list", "--config", "hub.toml")
+    assert ended.code == 1
+    assert "the database does not answer: connection refused" in ended.err
+    assert "database_url" in ended.err
+    assert "geheim" not in ended.err
+
+
+def test_an_impossible_period_compares_nobody(run: Run) -> None:
+    assert run("migrate").code == 0
+    ended = run("reconcile", "--from", "2024-09-01", "--to", "2024-08-01")
+    assert ended.code == 2
+    assert "the period is empty" in ended.err
+
+
+def test_what_a_setting_forbids_an_option_forbids(run: Run) -> None:
+    assert run("worker", "--lanes", "65").code == 2
+
+
+def test_a_file_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    assert run("migrate").code == 0
+    imported = run("codes", "import", "no.csv")
+    assert imported.code == 2
+    assert "no.csv cannot be read: no such file" in imported.err
+    assert "Check the path" in run("schema", "export", "-o", "no/where").err
+    assert f"{tmp_path} is no file" in run("--config", str(tmp_path), "sync").err
+
+
 def test_an_unexpected_error_tells_no_values(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("张三 622201199001011234")
@@ -223,6 +252,9 @@ def test_trace_shows_deliveries_events_and_dispute(hub: Run, court: dict[str, st
     missing = hub("trace", "court", "0" * 32)
     assert missing.code == 1
     assert "nothing was ever received" in missing.err
+    misspelt = hub("trace", "cuort", native_id)
+    assert misspelt.code == 2
+    assert "no instance 'cuort' is configured" in misspelt.err
 
 
 def _some_native_id(court: dict[str, str]) -> str:

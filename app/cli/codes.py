@@ -105,6 +105,9 @@ def _read_csv(file: Path) -> list[tuple[str, str, str, str, tuple[str, ...]]]:
                 (r["system"], r["table"], r["native_code"], r["zh"] or "", tuple((r["zz_dispute_17"] or "").split()))
                 for r in reader
             ]
+    except OSError as exc:
+        why = (exc.strerror or "").lower()
+        raise UserInputError(f"{file} cannot be read: {why}", hint="Check the path and its rights.") from exc
     except UnicodeDecodeError as exc:
         raise UserInputError(f"{file} is not UTF-8", hint="Save it as UTF-8, with or without BOM.") from exc
 

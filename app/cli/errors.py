@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 
@@ -51,9 +52,22 @@ def _explained(exc: Exception) -> tuple[str, str]:
             "A newer release made it: install that one, or restore a backup of this one.",
         )
     if isinstance(exc, OSError):
-        name = f" {exc.filename}" if exc.filename else ""
-        return f"error: {exc.strerror or kind}{name}", "HUB_DEBUG=1 shows more."
+        return _system_refused(exc, modules)
     return f"error: unexpected {kind}", "This is a fault of ours. HUB_DEBUG=1 shows where; please report it."
+
+
+def _system_refused(exc: OSError, modules: set[str]) -> tuple[str, str]:
+    from app.refusals import system_words
+
+    if exc.filename:
+        return (
+            f"error: {exc.strerror or type(exc).__name__} {exc.filename}",
+            "Check the path, its owner and its rights.",
+        )
+    # partners' failing connections are told by their connectors: what comes here is the driver of PostgreSQL
+    if isinstance(exc, ConnectionError | TimeoutError | socket.gaierror) and "aiohttp" not in modules:
+        return f"error: the database does not answer: {system_words(exc)}", "Check [hub] database_url and the server."
+    return f"error: {exc.strerror or type(exc).__name__}", "HUB_DEBUG=1 shows more."
 
 
 def _is_debugging() -> bool:

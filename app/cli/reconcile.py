@@ -65,8 +65,11 @@ def _window(start: date | None, end: date | None) -> Window:
     from datetime import timedelta
 
     from connectors.base import Window
+    from hub.errors import UserInputError
     from hub.model import shanghai_midnight
 
+    if start and end and end <= start:
+        raise UserInputError("the period is empty", hint="--to is exclusive and must be later than --from.")
     # a window holds both its ends
     last = shanghai_midnight(end) - timedelta(seconds=1) if end else None
     return Window(shanghai_midnight(start) if start else None, last)

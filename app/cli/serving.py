@@ -37,7 +37,7 @@ def serve(config: Config = None, host: Host = None, port: Port = None) -> None:
 def worker(
     config: Config = None,
     lanes: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Jobs side by side. Else [hub] worker_lanes.")
+        int | None, typer.Option(min=1, max=64, metavar="N", help="Jobs side by side. Else [hub] worker_lanes.")
     ] = None,
     no_scheduler: Annotated[bool, typer.Option("--no-scheduler", help="Only work; another process schedules.")] = False,
 ) -> None:

@@ -23,9 +23,17 @@ def trace(
 
     async def read(hub: Hub) -> dict[str, Any]:
         from app import lookups
+        from hub import walk_in
+        from hub.errors import NotFoundError
 
-        async with hub.store.read() as connection:
-            return await lookups.trace(connection, instance, native_id)
+        try:
+            async with hub.store.read() as connection:
+                return await lookups.trace(connection, instance, native_id)
+        except NotFoundError:
+            # a partner that no setting names any more can still be traced; a slip of the pen is told as such
+            if instance != walk_in.INSTANCE:
+                hub.instances(instance)
+            raise
 
     found = with_hub(config, read)
     if as_json:

@@ -113,6 +113,8 @@ async def test_a_walk_in_is_filed_at_the_court_and_docketed(database: Database, 
         filed = next(record for record in members if record.instance == "court")
         assert "民初" in filed.native_no
         assert (await county.dispute_of(filed.id)).state == "EXITED"
+        # the receipt and the court's later answer are one arrival
+        assert (await county.told(dispute_id)).count("DELIVERED") == 1
 
 
 async def test_a_dispute_at_risk_is_taken_by_the_police(database: Database, tmp_path: Path) -> None:

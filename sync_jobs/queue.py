@@ -157,6 +157,12 @@ class Queue:
 
         Its due time moves with it: work that came due meanwhile goes first.
         """
+        # a breaker gives every job of its partner the same instant, and a job's rows are unique by theirs
+        taken = select(jobs.c.due_at).where(jobs.c.job == claim.job, jobs.c.id != claim.id, jobs.c.due_at >= until)
+        async with self._store.read() as connection:
+            others = set((await connection.execute(taken)).scalars())
+        while until in others:
+            until += timedelta(microseconds=1)
         await self._change(
             claim, state="READY", due_at=until, claimed_by=None, lease_expires_at=None, attempts=0, error_kind=kind,
             error_hint=hint,

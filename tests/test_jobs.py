@@ -70,6 +70,21 @@ async def test_nothing_is_claimed_before_it_is_due(queue: Queue) -> None:
     assert await queue.claim("w1", NOW + timedelta(seconds=1), LEASE_S) is not None
 
 
+async def test_two_jobs_of_one_partner_may_be_put_off_to_the_same_instant(store: Store, queue: Queue) -> None:
+    until = NOW + timedelta(minutes=1)
+    await queue.enqueue("pull:court", "court", NOW)
+    first = await _claim(queue)
+    # the next one comes due while the first still runs, and meets the same open breaker
+    await queue.enqueue("pull:court", "court", NOW + timedelta(seconds=5))
+    await queue.postpone(first, until, "TIMEOUT")
+    second = await _claim(queue, now=NOW + timedelta(seconds=5))
+    await queue.postpone(second, until, "TIMEOUT")
+    rows = [await _row(store, claim.id) for claim in (first, second)]
+    assert [row["state"] for row in rows] == ["READY", "READY"]
+    assert rows[0]["due_at"] == until
+    assert rows[1]["due_at"] == until + timedelta(microseconds=1)
+
+
 async def test_many_workers_run_each_job_once_and_no_lane_twice_at_a_time(database: Database) -> None:
     stores = [open_store(database.url) for _ in range(6)]
     async with contextlib.AsyncExitStack() as stack:

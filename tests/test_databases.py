@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from hub.store import engine as engine_module
 from hub.store.engine import open_store
 
 from . import quick_folder
@@ -48,6 +50,28 @@ async def test_writers_of_one_process_stand_in_line(database: Database) -> None:
     if database.kind == "sqlite":
         assert order[:10] == ["greedy", "modest"] * 5
     assert order.count("modest") == 5
+
+
+async def test_who_freezes_inside_a_transaction_gives_its_locks_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind == "sqlite":
+        pytest.skip("SQLite knows no sessions: there the writer's own process must end")
+    await execute(database, "CREATE TABLE held (id integer)")
+    monkeypatch.setattr(engine_module, "IDLE_IN_TRANSACTION_MS", 300)
+    frozen = open_store(database.url)
+    awake = open_store(database.url)
+    try:
+        with pytest.raises(DBAPIError):
+            async with frozen.write() as tx:
+                await tx.execute(text("LOCK TABLE held IN EXCLUSIVE MODE"))
+                # sleeps with the lock until another has it
+                async with asyncio.timeout(30), awake.write() as other:
+                    await other.execute(text("LOCK TABLE held IN EXCLUSIVE MODE"))
+                await tx.execute(text("SELECT 1"))
+    finally:
+        await frozen.close()
+        await awake.close()
 
 
 async def tables_of(database: Database) -> list[str]:

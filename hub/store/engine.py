@@ -25,6 +25,8 @@ from hub.store.turns import NoTurns, Turns
 
 #: how long a SQLite writer waits for another before it fails
 BUSY_TIMEOUT_MS = 30_000
+#: how long a PostgreSQL session may sit inside a transaction saying nothing: a frozen process gives its locks back
+IDLE_IN_TRANSACTION_MS = 120_000
 #: SQLite's own waiting looks ever more seldom, at last every 100 ms, and so would miss a short gap: it begins anew
 _LOOK_MS = 30
 
@@ -49,7 +51,15 @@ def open_engine(url: str) -> AsyncEngine:
         "json_serializer": _dumps, "json_deserializer": orjson.loads, "hide_parameters": True,
     }  # fmt: skip
     if parsed.drivername == "postgresql+asyncpg":
-        return create_async_engine(parsed, pool_size=8, max_overflow=8, pool_pre_ping=True, **options)
+        session = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
+        return create_async_engine(
+            parsed,
+            pool_size=8,
+            max_overflow=8,
+            pool_pre_ping=True,
+            connect_args={"server_settings": session},
+            **options,
+        )
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
     engine = create_async_engine(parsed, **options)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)

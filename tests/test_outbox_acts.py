@@ -285,5 +285,5 @@ def test_the_shell_lists_shows_and_decides(run: Run, tmp_path: Path) -> None:  #
     pushed = run("push", "court", "--json")
     assert pushed.code == 1 and pushed.json["court"]["error"]["kind"] == "CONNECTION_REFUSED"
     backlog = run("connectors", "list", "--json").json["instances"]["court"]["outbox"]
-    assert backlog == {"waiting": 1, "unanswered": 0, "dead": 0, "uncertain": 0}
+    assert backlog == {"waiting": 1, "unanswered": 0, "dead": 0, "uncertain": 0, "refused": 0}
     assert run("outbox", "list", "--state", "NONE").code == 2

@@ -16,6 +16,7 @@ from hub.acts import Act
 from hub.errors import LeaseLostError
 from hub.model import Answer
 from hub.outbox_standing import answered
+from hub.reading.outbox import Backlog, backlogs
 from hub.store.tables import breakers, data_keys, jobs, outbound_messages
 from hub.store.turn import take_turn
 from hub.vocabulary import Outcome
@@ -80,6 +81,15 @@ async def test_a_refusal_is_an_end_and_the_lane_goes_on(database: Database) -> N
         assert await hub.states() == ["REFUSED", "DELIVERED"]
         (one, _) = await hub.messages()
         assert (one.answer_code, one.answer_words) == ("20002", "不允许")
+
+
+async def test_a_refusal_that_nothing_has_replaced_is_counted(database: Database) -> None:
+    async with outbox(database.url, faulty("refuse", "refuse")) as hub:
+        await hub.push_for(1)
+        assert await hub.states() == ["REFUSED", "REFUSED"]
+        async with hub.desk.store.read() as connection:
+            # the first was followed by the second
+            assert await backlogs(connection, ["court"]) == {"court": Backlog(refused=1)}
 
 
 async def test_a_dead_head_holds_its_own_lane_and_wakes_nobody(database: Database) -> None:

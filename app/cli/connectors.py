@@ -32,11 +32,12 @@ def list_connectors(config: Config = None, as_json: Json = False) -> None:
     else:
         table(
             ("instance", "state", "last success", "lag", "up to", "breaker", "next run", "held", "quarantined",
-             "to send", "dead", "uncertain", "incidents", "reason"),
+             "to send", "dead", "uncertain", "refused", "incidents", "reason"),
             [
                 (name, one["state"], clock(one["lastSuccessAt"]), lasting(one["lagSeconds"]), clock(one["highWaterAt"]),
                  one["breaker"]["state"], clock(one["nextRunAt"]), one["held"], one["quarantined"],
                  one["outbox"]["waiting"], one["outbox"]["dead"], one["outbox"]["uncertain"],
+                 one["outbox"]["refused"],
                  ", ".join(f"{kind} {times}×" for kind, times in one["incidents"].items()) or "-",
                  _reason(name, one))
                 for name, one in found["instances"].items()

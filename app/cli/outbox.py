@@ -24,7 +24,8 @@ next: ask the partner whether it has it, then
       `dispute-hub outbox decide {id} --delivered --ref NUMBER --reason TEXT`
       or `dispute-hub outbox decide {id} --not-delivered --reason TEXT`: it is sent again""",
     "REFUSED": """
-next: correct the result or take the next step in the dispute: a refusal is the partner's word
+next: correct the result or take the next step in the dispute: a refusal is the partner's word;
+      a code MISSING_... is our own, of what its wire needs and the act did not say
       or, where the partner has thought better of it, `dispute-hub outbox push-again {id} --reason TEXT`""",
 }
 

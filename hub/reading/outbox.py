@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.reading.filters import limited
@@ -87,6 +87,8 @@ class Backlog:
     unanswered: int = 0
     dead: int = 0
     uncertain: int = 0
+    #: refused, and nothing was sent in its place since
+    refused: int = 0
 
 
 _BY_ID = Ordering("outboundMessages", (("id", KeyType.TEXT),), descending=True)
@@ -135,10 +137,14 @@ async def attempts_of(connection: AsyncConnection, ids: Iterable[str]) -> dict[s
 async def backlogs(connection: AsyncConnection, instances: Iterable[str]) -> Mapping[str, Backlog]:
     """What is not done, of each instance that has such."""
     c = outbound_messages.c
-    names = {"QUEUED": "waiting", "DELIVERED": "unanswered", "DEAD": "dead", "UNCERTAIN": "uncertain"}
+    names = {
+        "QUEUED": "waiting", "DELIVERED": "unanswered", "DEAD": "dead", "UNCERTAIN": "uncertain", "REFUSED": "refused",
+    }  # fmt: skip
+    since = outbound_messages.alias("since")
+    is_replaced = exists().where(since.c.referral_id == c.referral_id, since.c.id > c.id)
     query = (
         select(c.instance, c.state, func.count())
-        .where(c.instance.in_(list(instances)), c.state.in_(names))
+        .where(c.instance.in_(list(instances)), c.state.in_(names), (c.state != "REFUSED") | ~is_replaced)
         .group_by(c.instance, c.state)
     )
     counts: dict[str, dict[str, int]] = {}

@@ -69,6 +69,9 @@ class OutboxBacklog:
     unanswered: int = strawberry.field(description="The partner has it, its own answer is still to come.")
     dead: int = strawberry.field(description="Dead letters 死信: a person has them tried again or sets them aside.")
     uncertain: int = strawberry.field(description="Nobody knows whether the partner has it: a person asks and decides.")
+    refused: int = strawberry.field(
+        description="Refused, and nothing was sent in its place since: a person corrects it."
+    )
 
 
 @strawberry.type(description="One configured partner.")
@@ -120,7 +123,11 @@ class Connector:
     async def outbox(self, info: Info) -> OutboxBacklog:
         found = await info.context.loaders.backlogs.load(self.instance) or Backlog()
         return OutboxBacklog(
-            waiting=found.waiting, unanswered=found.unanswered, dead=found.dead, uncertain=found.uncertain
+            waiting=found.waiting,
+            unanswered=found.unanswered,
+            dead=found.dead,
+            uncertain=found.uncertain,
+            refused=found.refused,
         )
 
     @strawberry.field(description="Native codes that no table explains yet.")

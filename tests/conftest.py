@@ -17,7 +17,10 @@ from .quick_folder import quick_folder
 
 MOST_WORKERS = 8
 #: files of few but long tests: they begin first, so that no processor is left alone with one at the end
-LONG_FILES = ("test_arrival_order.py", "test_court_sync.py", "test_kill_nine.py", "test_four_agencies.py")
+LONG_FILES = (
+    "test_arrival_order.py", "test_court_sync.py", "test_kill_nine.py", "test_four_agencies.py", "test_demo.py",
+    "test_two_workers.py", "test_outbox_faults.py", "test_stories.py", "test_sandbox_commands.py",
+)  # fmt: skip
 
 # how long an example takes says nothing on a shared machine
 settings.register_profile("suite", deadline=None)

@@ -154,10 +154,11 @@ async def test_the_lease_is_extended_while_the_job_runs(store: Store, queue: Que
     async def job(claim: Claim) -> None:
         nonlocal ran
         ran += 1
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(3.0)
 
     await _enqueue(queue, "long")
-    async with Running(queue, job, lease_s=0.6), Running(Queue(store, "620725"), job, lease_s=0.6):
+    # shorter than the job, and long enough that a loaded machine's stall between two extensions is not its end
+    async with Running(queue, job, lease_s=2.0), Running(Queue(store, "620725"), job, lease_s=2.0):
         await _until(lambda: _is(store, "long", "DONE"))
     assert ran == 1
 

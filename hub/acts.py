@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub.errors import UserInputError
-from hub.model import clean_text
 from hub.once_key import OnceKey
-from hub.sealing import mask_words
+from hub.said import safe_words
 
 _LONGEST_NAME, _LONGEST_REASON = 100, 2000
 
@@ -30,4 +29,4 @@ class Act:
     @property
     def words(self) -> str:
         """The reason as it may be stored: numbers of persons masked."""
-        return mask_words(clean_text(self.reason)[0]).strip()
+        return safe_words(self.reason).strip()

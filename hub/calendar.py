@@ -79,15 +79,6 @@ class WorkingCalendar:
             left -= self.is_working(day)
         return DueDay(day, is_provisional)
 
-    def days_after(self, start: date, count: int, *, moves_to_working_day: bool = False) -> DueDay:
-        """``count`` days after ``start``; in litigation the end moves off a holiday to the next working day."""
-        day = start + timedelta(days=count)
-        is_provisional = False
-        while moves_to_working_day and not self.is_working(day):
-            is_provisional = is_provisional or not self.is_known(day)
-            day += timedelta(days=1)
-        return DueDay(day, is_provisional or (moves_to_working_day and not self.is_known(day)))
-
 
 async def calendar_of(tx: AsyncConnection) -> WorkingCalendar:
     """The county's calendar as the store has it."""

@@ -15,8 +15,8 @@ from hub.acts import Act
 from hub.desk import Desk
 from hub.errors import UserInputError
 from hub.matter import Matter, opened
-from hub.model import clean_text
-from hub.sealing import mask_code, mask_words
+from hub.said import words_of
+from hub.sealing import mask_code
 from hub.vocabulary import DisputeState, HandlingEventKind, Outcome, TerminationReason
 from hub.workflow import check_dispute
 
@@ -204,10 +204,7 @@ def _check(name: str, matter: Matter, given: Mapping[str, Any]) -> None:
 
 
 def _short(value: str, field: str) -> str:
-    text = mask_words(clean_text(value)[0]).strip()
-    if len(text) > _LONGEST:
-        raise UserInputError(f"{field} has at most {_LONGEST} characters", field=field)
-    return text
+    return words_of(value, field, longest=_LONGEST)
 
 
 def _unit(code: str) -> str:

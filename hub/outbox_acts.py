@@ -19,11 +19,11 @@ from hub import once
 from hub.desk import Desk
 from hub.errors import ConflictError, MissingFieldError, NotFoundError, UserInputError, VersionConflictError
 from hub.jobs import PUSH, put_in_line
-from hub.model import clean_text
 from hub.once_key import OnceKey
 from hub.outbox import STARTED, with_key
 from hub.outbox_standing import Attempt, follow, put_attempt, row_of
-from hub.sealing import mask_code, mask_words
+from hub.said import LONGEST_REASON, words_of
+from hub.sealing import mask_code
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import early_answers, outbound_messages
 from hub.store.turn import take_turn
@@ -33,7 +33,6 @@ from hub.vocabulary import MessageState
 M = MessageState
 #: messages that one request may name
 MAX_IDS = 100
-LONGEST_REASON = 500
 #: messages a minute, where a bulk retry does not say how many
 RATE_PER_MINUTE = 60
 
@@ -211,9 +210,7 @@ def _check(row: AnyRow, allowed: Sequence[MessageState], done: str) -> None:
 
 
 def _reason(text: str, *, is_needed: bool = False) -> str:
-    reason = mask_words(clean_text(text)[0]).strip()
+    reason = words_of(text, "reason", longest=LONGEST_REASON)
     if is_needed and not reason:
         raise MissingFieldError("a reason is needed", field="reason", hint="Why? It stands in the message's history.")
-    if len(reason) > LONGEST_REASON:
-        raise UserInputError(f"a reason has at most {LONGEST_REASON} characters", field="reason")
     return reason

@@ -14,10 +14,11 @@ from hub import disputes, linking
 from hub.commands import Receipt
 from hub.desk import Desk
 from hub.history import Appender, EventDraft, StreamHead
-from hub.model import Answer, clean_text
+from hub.model import Answer
 from hub.outbox import LAID, Due, data_key_of, with_key
 from hub.referrals import refresh
-from hub.sealing import mask_code, mask_words
+from hub.said import safe_words
+from hub.sealing import mask_code
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import (
@@ -85,6 +86,8 @@ async def note(desk: Desk, message: Due, attempt: Attempt) -> None:
             await follow(tx, desk, [row])
 
 
+#: of a partner's words, as many characters are kept
+_LONGEST_ANSWER = 2000
 #: not yet said to have arrived
 _OPEN = (M.QUEUED.value, M.DEAD.value, M.UNCERTAIN.value, M.DISCARDED.value)
 
@@ -105,8 +108,12 @@ def _values(desk: Desk, row: AnyRow, attempt: Attempt) -> dict[str, Any]:
     if attempt.state in (M.DELIVERED, M.ACKED):
         values["delivered_at"] = now
     if attempt.state in (M.ACKED, M.REFUSED):
-        values.update(answered_at=now, answer_code=mask_code(attempt.code), answer_words=_safe(attempt.words))
+        values.update(answered_at=now, **_told(attempt.code, attempt.words))
     return values
+
+
+def _told(code: str, words: str) -> dict[str, str]:
+    return {"answer_code": mask_code(code), "answer_words": safe_words(words)[:_LONGEST_ANSWER]}
 
 
 async def answered(tx: AsyncConnection, desk: Desk, instance: str, answers: Sequence[Answer]) -> None:
@@ -129,7 +136,7 @@ async def answered(tx: AsyncConnection, desk: Desk, instance: str, answers: Sequ
         early = [
             {
                 "instance": instance, "our_key": key, "county": desk.county, "accepted": answer.accepted,
-                "code": mask_code(answer.code), "words": _safe(answer.reason),
+                "code": mask_code(answer.code), "words": safe_words(answer.reason)[:_LONGEST_ANSWER],
                 "partner_ref": mask_code(answer.partner_ref), "at": now,
             }
             for key, answer in by_key.items()
@@ -183,7 +190,7 @@ async def _take_answer(tx: AsyncConnection, desk: Desk, row: AnyRow, answer: Ans
     state = M.ACKED if answer.accepted else M.DELIVERED if waits else M.REFUSED
     now = desk.clock()
     values: dict[str, Any] = {
-        "state": state.value, "answer_code": mask_code(answer.code), "answer_words": _safe(answer.reason),
+        "state": state.value, **_told(answer.code, answer.reason),
         "next_try_at": None, "delivered_at": row.delivered_at or now,
     }  # fmt: skip
     if not waits:
@@ -291,7 +298,3 @@ async def _members(tx: AsyncConnection, rows: Sequence[AnyRow]) -> list[list[str
     for dispute_id, record_id in await tx.execute(query):
         groups.setdefault(dispute_id, []).append(record_id)
     return list(groups.values())
-
-
-def _safe(words: str) -> str:
-    return mask_words(clean_text(words)[0])[:2000]

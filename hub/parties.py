@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.desk import Desk
 from hub.identity_numbers import birth_date, is_valid_organisation, is_valid_person
 from hub.model import PartyFacts, clean_text, plain_name
-from hub.sealing import is_masked, mask_identity, mask_phone, mask_words
+from hub.said import safe_words
+from hub.sealing import is_masked, mask_identity, mask_phone
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import parties
 from hub.vocabulary import PartyRole, PartyType, Sex
@@ -82,19 +83,19 @@ def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: P
         "position": position,
         "role": party.role.value,
         "type": party.type.value,
-        "name": mask_words(clean_text(party.name)[0]),
-        "name_plain": plain_name(mask_words(clean_text(party.name)[0])),
-        "id_type": mask_words(clean_text(party.id_type)[0]),
+        "name": safe_words(party.name),
+        "name_plain": plain_name(safe_words(party.name)),
+        "id_type": safe_words(party.id_type),
         "id_mask": "", "id_sealed": None, "id_index": None, "id_is_valid": None,
         "phone_mask": "", "phone_sealed": None, "phone_index": None,
-        "region_code": mask_words(clean_text(party.region_code)[0]),
-        "address": mask_words(clean_text(party.address)[0]),
+        "region_code": safe_words(party.region_code),
+        "address": safe_words(party.address),
         "sex": party.sex.value,
         "birth_year": None,
     }  # fmt: skip
     if number and is_masked(number):
         # what the partner hid with one star may still be the whole number
-        row["id_mask"] = mask_words(clean_text(number)[0])
+        row["id_mask"] = safe_words(number)
     elif number:
         is_person = party.type is PartyType.PERSON
         born = birth_date(number) if is_person else None
@@ -104,7 +105,7 @@ def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: P
         row["id_is_valid"] = is_valid_person(number) if is_person else is_valid_organisation(number)
         row["birth_year"] = born.year if born else None
     if phone and is_masked(phone):
-        row["phone_mask"] = mask_words(clean_text(phone)[0])
+        row["phone_mask"] = safe_words(phone)
     elif phone:
         row["phone_mask"] = mask_phone(clean_text(phone)[0])
         row["phone_sealed"] = _seal(desk, phone, party_id, "phone_sealed")

@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.desk import Desk
 from hub.errors import ConflictError, MissingFieldError, NotFoundError, UserInputError, VersionConflictError
 from hub.jobs import APPLY, put_in_line
-from hub.model import clean_text
-from hub.sealing import mask_words
+from hub.said import LONGEST_REASON, words_of
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import connector_states, inbox_items, quarantine
@@ -26,7 +25,6 @@ from hub.vocabulary import QuarantineState
 OPEN, RESOLVED, DISCARDED = (str(state.value) for state in QuarantineState)
 #: items that one request may name
 MAX_IDS = 100
-LONGEST_REASON = 500
 
 
 async def set_apart(tx: AsyncConnection, desk: Desk, instance: str, refused: Sequence[Version], now: datetime) -> None:
@@ -132,11 +130,9 @@ async def discard(desk: Desk, quarantine_id: str, *, by: str, reason: str, expec
 
     Raises NotFoundError, MissingFieldError, UserInputError, ConflictError, VersionConflictError.
     """
-    reason = mask_words(clean_text(reason)[0]).strip()
+    reason = words_of(reason, "reason", longest=LONGEST_REASON)
     if not reason:
         raise MissingFieldError("a reason is needed to discard", field="reason", hint="Why will nobody need this item?")
-    if len(reason) > LONGEST_REASON:
-        raise UserInputError(f"a reason has at most {LONGEST_REASON} characters", field="reason")
     async with desk.store.write() as tx:
         await take_turn(tx, desk.county)
         found = (await tx.execute(select(quarantine).where(quarantine.c.id == quarantine_id))).first()

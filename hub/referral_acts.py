@@ -24,10 +24,10 @@ from hub.desk import Desk
 from hub.dispute_acts import check_ending
 from hub.errors import ConflictError, DeadlinePassedError, UserInputError
 from hub.matter import Matter, dispute_of_referral, open_in, own_of
-from hub.model import SHANGHAI, clean_text, shanghai_midnight
+from hub.model import SHANGHAI, shanghai_midnight
 from hub.outbox import Draft, enqueue
 from hub.referrals import messages_of
-from hub.sealing import mask_words
+from hub.said import LONGEST_FACTS, words_of
 from hub.store.lookup import AnyRow
 from hub.store.turn import take_turn
 from hub.vocabulary import (
@@ -43,7 +43,6 @@ from hub.vocabulary import (
 from hub.workflow import check_referral
 
 K = HandlingEventKind
-_LONGEST_FACTS = 20_000
 
 
 class Handed:
@@ -129,7 +128,7 @@ async def decline_referral(
 ) -> None:  # fmt: skip
     """退回: back to where it came from, within the return-by time of its channel."""
     async with handed(desk, referral_id, act, at=at, expected_version=expected_version) as one:
-        said = _words(words)
+        said = words_of(words)
         one.check("declineReferral", declineReason=reason, words=said)
         back_by = await return_by(one.matter.tx, one.row) if one.is_inbound else None
         if back_by is not None and one.matter.at > back_by:
@@ -166,7 +165,7 @@ async def extend_referral(
 ) -> None:  # fmt: skip
     """延期: more time, told to the origin where its wire carries that."""
     async with handed(desk, referral_id, act, at=at, expected_version=expected_version) as one:
-        said = _words(words)
+        said = words_of(words)
         one.check("extendReferral", dueOn=due_on, words=said)
         due_at = shanghai_midnight(due_on) + timedelta(days=1) - timedelta(seconds=1)
         if due_at <= one.matter.at or (one.row.due_at is not None and due_at <= one.row.due_at):
@@ -188,9 +187,8 @@ async def conclude_referral(
             agreementNo=agreement_no, undisputedFacts=undisputed_facts,
         )  # fmt: skip
         ending = Ending(
-            outcome, termination_reason, check_ending(outcome, termination_reason, agreement_no),
-            _words(undisputed_facts, _LONGEST_FACTS), _words(words), performance, has_written_application,
-        )  # fmt: skip
+            outcome, termination_reason, agreement_no, undisputed_facts, words, performance, has_written_application
+        )
         await _conclude(one, ending, K.RESULT_RECORDED)
 
 
@@ -208,20 +206,21 @@ async def correct_referral(
         if one.own.concluded_at is None:
             raise ConflictError("the result is the partner's own", hint="Only its own agency corrects it.")
         ending = Ending(
-            outcome, termination_reason, check_ending(outcome, termination_reason, agreement_no),
-            _words(undisputed_facts, _LONGEST_FACTS), _words(words), performance, has_written_application,
-        )  # fmt: skip
+            outcome, termination_reason, agreement_no, undisputed_facts, words, performance, has_written_application
+        )
         await _conclude(one, ending, K.RESULT_CORRECTED)
 
 
 class Ending:
-    """What a result says."""
+    """What a result says, as it may be stored and sent. Raises UserInputError."""
 
     def __init__(
         self, outcome: Outcome, reason: TerminationReason | None, agreement_no: str, facts: str, words: str,
         performance: Performance | None, has_written_application: bool | None,
     ) -> None:  # fmt: skip
-        self.outcome, self.agreement_no, self.facts, self.words = outcome, agreement_no, facts, words
+        self.outcome, self.agreement_no = outcome, check_ending(outcome, reason, agreement_no)
+        self.facts = words_of(facts, "undisputedFacts", longest=LONGEST_FACTS)
+        self.words = words_of(words)
         self.performance, self.has_written_application = performance, has_written_application
         # an agreement and a settlement name their own ending
         self.reason = reason or {
@@ -264,7 +263,7 @@ async def apply_for_confirmation(
         sent = (await messages_of(one.matter.tx, [one.row.id])).get(one.row.id, [])
         command: Command = Confirm(**one.about, agreement_no=number)
         if any(message.command in (CommandKind.CONFIRM.value, CommandKind.SUPPLEMENT.value) for message in sent):
-            command = Supplement(**one.about, agreement_no=number, words=_words(words))
+            command = Supplement(**one.about, agreement_no=number, words=words_of(words))
         one.matter.tell(K.CONFIRMATION_APPLIED, data={**one.data, "agreement_no": number}, about=one.row.id)
         await one.send(command, f"confirm/{number}")
 
@@ -275,14 +274,7 @@ async def escalate_referral(
 ) -> None:  # fmt: skip
     """升级风险提示 to the police who handed it over."""
     async with handed(desk, referral_id, act, at=at, expected_version=expected_version) as one:
-        said = _words(words)
+        said = words_of(words)
         one.check("escalateReferral", words=said)
         one.matter.tell(K.WARNED, data=one.data, about=one.row.id)
         await one.send(Escalate(**one.about, words=said), f"escalate/{one.matter.at.isoformat()}")
-
-
-def _words(text: str, longest: int = 4000) -> str:
-    said = mask_words(clean_text(text)[0]).strip()
-    if len(said) > longest:
-        raise UserInputError(f"words have at most {longest} characters", field="words")
-    return said

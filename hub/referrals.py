@@ -23,7 +23,8 @@ from hub.referral_standing import (
     to_json,
     told_from,
 )
-from hub.sealing import mask_code, mask_words
+from hub.said import safe_words
+from hub.sealing import mask_code
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow, chunks
 from hub.store.tables import outbound_messages, referrals
@@ -143,8 +144,8 @@ def _values(source: Source, hand_over: HandOver, row: AnyRow | None, sent: Seque
     )
     own = own_from(row.own if row is not None else None)
     owes = owes_return(source, hand_over)
-    facts = mask_words(clean_text(hand_over.undisputed_facts)[0])
-    reason = mask_words(clean_text(hand_over.returned_reason)[0])
+    facts = safe_words(hand_over.undisputed_facts)
+    reason = safe_words(hand_over.returned_reason)
     return {
         "channel": hand_over.channel.value,
         "mode": hand_over.mode.value,

@@ -19,12 +19,12 @@ from hub.desk import Desk
 from hub.dispute_acts import check_ending
 from hub.errors import ConflictError, MissingFieldError, UserInputError
 from hub.matter import Matter, opened
-from hub.model import PartyFacts, clean_text
+from hub.model import PartyFacts
 from hub.outbox import Draft, enqueue
 from hub.parties import opened_parties
 from hub.referral_acts import handed
 from hub.referral_standing import Own, to_json
-from hub.sealing import mask_words
+from hub.said import LONGEST_FACTS, words_of
 from hub.store.ids import new_id
 from hub.store.lookup import AnyRow
 from hub.store.tables import agencies, referrals
@@ -60,7 +60,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Matters:
-    """What the receiver is told besides what the dispute's records say."""
+    """What the receiver is told besides what the dispute's records say. Raises UserInputError where it is too long."""
 
     claim: str = ""
     facts: str = ""
@@ -70,6 +70,12 @@ class Matters:
     risk: TransferGround | None = None
     order_type: str = ""
     report_in_by: datetime | None = None
+
+    def __post_init__(self) -> None:
+        words_of(self.claim, "claim", longest=LONGEST_FACTS)
+        words_of(self.facts, "facts", longest=LONGEST_FACTS)
+        words_of(self.words)
+        words_of(self.undisputed_facts, "undisputedFacts", longest=LONGEST_FACTS)
 
 
 async def refer_dispute(
@@ -141,7 +147,7 @@ async def decline_by_hand(
 ) -> None:  # fmt: skip
     """The receiver sent back a hand-over of ours that no wire carries."""
     async with handed(desk, referral_id, act, at=at, expected_version=expected_version) as one:
-        said = mask_words(clean_text(words)[0]).strip()
+        said = words_of(words)
         one.check("declineReferral", words=said)
         one.matter.tell(HandlingEventKind.DECLINED, data=one.data, about=one.row.id, actor_code=one.row.to_code)
         await one.matter.own(one.row, replace(one.own, declined_at=one.matter.at), words=said)
@@ -165,6 +171,7 @@ async def _write(
 ) -> str:
     referral_id = new_id("ref", matter.desk.county)
     own = Own(extended_to=matters.report_in_by)
+    facts = words_of(matters.undisputed_facts, "undisputedFacts", longest=LONGEST_FACTS)
     await matter.tx.execute(
         referrals.insert().values(
             id=referral_id, county=matter.desk.county, record_id=anchor.id, source_event_id=f"own:{referral_id}",
@@ -172,10 +179,10 @@ async def _write(
             mode=mode.value, direction=ReferralDirection.OUT.value, from_code=matter.desk.centre_code,
             to_code=target.code or await _code_of(matter.tx, target.kind),
             state=(ReferralState.QUEUED if target.instance else ReferralState.SENT).value, agreement_no="",
-            undisputed_facts=_words(matters.undisputed_facts), returned_reason="", partner_ref="",
+            undisputed_facts=facts, returned_reason="", partner_ref="",
             sent_at=matter.at, due_at=matters.report_in_by, owes_return=False, is_live=True, version=1,
-            own=to_json(own), own_undisputed_facts=_words(matters.undisputed_facts),
-            own_words=_words(matter.act.reason), instance=target.instance,
+            own=to_json(own), own_undisputed_facts=facts,
+            own_words=matter.act.words, instance=target.instance,
         )
     )  # fmt: skip
     return referral_id
@@ -229,7 +236,3 @@ async def _ordinal(tx: AsyncConnection, anchor_id: str, instance: str) -> int:
 async def _code_of(tx: AsyncConnection, kind: AgencyKind) -> str:
     query = select(agencies.c.code).where(agencies.c.kind == kind.value).order_by(agencies.c.code).limit(1)
     return str((await tx.execute(query)).scalar_one_or_none() or "")
-
-
-def _words(text: str) -> str:
-    return mask_words(clean_text(text)[0]).strip()

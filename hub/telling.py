@@ -19,6 +19,7 @@ from hub.model import CaseFacts, Entry, Mapper, PartyFacts, Source, clean_text
 from hub.oddities import anomalies
 from hub.parties import hides_numbers, unmask
 from hub.quoting import with_quoted
+from hub.said import safe_words
 from hub.sealing import DataKey, mask_code, mask_words
 from hub.store.lookup import AnyRow
 from hub.versions import Version
@@ -204,7 +205,7 @@ class RecordWork:
         self, entry: Entry, version: Version, mapper: Mapper, appender: Appender, operation: str, digest: str
     ) -> None:
         known = self.entries.get(entry.source_event_id)
-        words, actor_name = mask_words(clean_text(entry.words)[0]), mask_words(clean_text(entry.actor_name)[0])
+        words, actor_name = safe_words(entry.words), safe_words(entry.actor_name)
         draft = EventDraft(
             record_id=self.id,
             kind=entry.kind,

@@ -17,7 +17,7 @@ from hub.vocabulary import Channel, DisputeState, Outcome, ReferralDirection, Re
 S, R = DisputeState, ReferralState
 
 #: why a move that its state allows must wait, as ``availableActions`` names it
-OPEN_REFERRAL, OWED_RETURN, NO_WIRE = "OPEN_REFERRAL", "OWED_RETURN", "NO_WIRE"
+OPEN_REFERRAL, OWED_RETURN = "OPEN_REFERRAL", "OWED_RETURN"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.desk import Desk
 from hub.errors import MissingFieldError, UserInputError
 from hub.jobs import APPLY, put_in_line
-from hub.model import UnknownCode, clean_text
+from hub.model import UnknownCode
 from hub.reference import set_code
-from hub.sealing import mask_words
+from hub.said import safe_words
 from hub.store.ids import new_id
 from hub.store.lookup import chunks
 from hub.store.tables import case_records, inbox_items, mapping_worklist, record_unknown_codes
@@ -36,7 +36,7 @@ Pair = tuple[str, str]
 
 def shown_code(code: str) -> str:
     """The code as the list shows it: short, and no number of a person in it."""
-    return mask_words(clean_text(code)[0])[:LONGEST_CODE]
+    return safe_words(code)[:LONGEST_CODE]
 
 
 async def note(

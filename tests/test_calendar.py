@@ -40,12 +40,6 @@ def test_working_days_are_counted_over_holidays_and_make_up_days() -> None:
     assert due.at.isoformat() == "2024-10-10T23:59:59+08:00"
 
 
-def test_the_end_of_a_court_period_moves_off_a_holiday_and_no_other_does() -> None:
-    moved = known().days_after(date(2024, 9, 26), 5, moves_to_working_day=True)
-    assert moved.day == date(2024, 10, 8)
-    assert known().days_after(date(2024, 9, 26), 5).day == date(2024, 10, 1)
-
-
 def test_beyond_what_is_known_an_answer_is_provisional() -> None:
     due = known().working_days_after(date(2024, 12, 30), 5)
     assert (due.day, due.is_provisional) == (date(2025, 1, 6), True)

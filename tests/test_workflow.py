@@ -293,6 +293,37 @@ async def test_a_channel_without_a_wire_is_worked_by_hand(database: Database) ->
 
 
 @pytest.mark.parametrize(
+    ("field", "told"),
+    [("claim", {"claim": "请" * 20_001}), ("facts", {"facts": "事" * 20_001}), ("words", {"words": "话" * 4001}),
+     ("undisputedFacts", {"undisputed_facts": "实" * 20_001})],
+)  # fmt: skip
+async def test_what_is_too_long_is_refused_by_its_field(database: Database, field: str, told: dict[str, str]) -> None:
+    async with open_desk(database.url) as opened:
+        desk = at_work(opened)
+        dispute_id = await register_dispute(desk, walk_in(), ACT)
+        with pytest.raises(UserInputError) as refused:
+            await referring.refer_dispute(
+                desk, dispute_id, ACT, target=Target(AgencyKind.ARBITRATION), mode=ReferralMode.TRANSFER,
+                matters=Matters(**told),
+            )  # fmt: skip
+        assert refused.value.field == field
+        assert await rows(desk, select(referrals)) == []
+
+
+async def test_the_words_of_a_refusal_by_hand_are_bounded(database: Database) -> None:
+    async with open_desk(database.url) as opened:
+        desk = at_work(opened)
+        dispute_id = await register_dispute(desk, walk_in(), ACT)
+        referral_id = await referring.refer_dispute(
+            desk, dispute_id, ACT, target=Target(AgencyKind.ARBITRATION), mode=ReferralMode.TRANSFER
+        )
+        with pytest.raises(UserInputError) as refused:
+            await referring.decline_by_hand(desk, referral_id, ACT, words="不" * 4001)
+        assert refused.value.field == "words"
+        assert (await the_referral(desk)).state == "SENT"
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"title": " "}, "title"),

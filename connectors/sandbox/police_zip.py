@@ -88,11 +88,6 @@ def quirky_style(dataset: str, rows: Sequence[Form], key: str) -> Style:
     return Style(tuple(columns), encoding, has_header, between, after)
 
 
-def line_of(style: Style, position: int) -> int:
-    """The 1-based physical line of the row at this 0-based position."""
-    return style.first_line + position
-
-
 def batch_bytes(parts: Sequence[Part], at: datetime, spoilt: Mapping[str, str] | None = None) -> bytes:
     """The zip; ``spoilt`` names what is wrong with it and in which dataset: count, encoding, row, manifest."""
     wrong = spoilt or {}

@@ -16,6 +16,7 @@ import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from hub.principal import Principal
 from schema.context import Context
 from schema.execution import Answer, Request, Runner
 
@@ -47,11 +48,11 @@ class GraphQLOverHttp:
     """The endpoint: one request in, one answer out, every time with a fresh context."""
 
     runner: Runner
-    new_context: Callable[[], Context]
+    new_context: Callable[[Principal], Context]
     observe: Observe
 
-    async def answer(self, request: HttpRequest) -> Response:
-        """Answer a GET or POST."""
+    async def answer(self, request: HttpRequest, principal: Principal) -> Response:
+        """Answer a GET or POST of that principal."""
         started = perf_counter()
         media_type = _answer_type(request.headers.get("accept"))
         try:
@@ -61,7 +62,7 @@ class GraphQLOverHttp:
         except MalformedError as problem:
             self.observe(perf_counter() - started, "malformed")
             return _malformed(problem, media_type or JSON)
-        answer = await self.runner.run(asked, self.new_context(), only_queries=request.method != "POST")
+        answer = await self.runner.run(asked, self.new_context(principal), only_queries=request.method != "POST")
         self.observe(perf_counter() - started, "refused" if answer.refused else "ran")
         return _respond(answer, media_type)
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.wiring import Hub
+from hub.principal import LOCAL
 from hub.store.tables import case_records, disputes
 
 #: one dispute by its code, with every agency's record of it and one history over all of them
@@ -60,6 +61,6 @@ async def ask(hub: Hub, dispute: SharedDispute) -> Mapping[str, Any]:
     from schema.execution import Request, Runner
 
     runner = Runner(executable(build()))
-    answer = await runner.run(Request(dispute.query, {}), new_context(hub.desk, hub.tables))
+    answer = await runner.run(Request(dispute.query, {}), new_context(hub.desk, hub.tables, LOCAL))
     found: Mapping[str, Any] = answer.payload["data"]["dispute"]
     return found

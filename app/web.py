@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.authentication import Authenticate, whoever_is_here
 from app.connector_metrics import ConnectorGauges
 from app.files_http import file_route
 from app.graphql_http import GraphQLOverHttp
@@ -26,10 +27,12 @@ from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
 from hub.desk import Desk
 from hub.errors import ConfigurationError
+from hub.principal import Principal
 from hub.store import migrate
 from hub.store.engine import Store
 from hub.vocabulary import CountyTables
 from schema.build import build, executable, new_context
+from schema.context import Context
 from schema.errors import report
 from schema.execution import Runner
 
@@ -44,20 +47,34 @@ _HEADERS = {
 }
 
 
-def create_app(desk: Desk, tables: Callable[[], CountyTables], hooks: Hooks | None = None) -> Starlette:
+def create_app(
+    desk: Desk,
+    tables: Callable[[], CountyTables],
+    hooks: Hooks | None = None,
+    authenticate: Authenticate = whoever_is_here,
+) -> Starlette:
     """The application over an open store. ``tables`` gives the county's codes as they are now.
 
     Without ``hooks`` no webhooks are taken.
     """
     registry = CollectorRegistry()
-    graphql = GraphQLOverHttp(Runner(executable(build())), lambda: new_context(desk, tables()), _observer(registry))
+
+    def context(principal: Principal) -> Context:
+        return new_context(desk, tables(), principal)
+
+    graphql = GraphQLOverHttp(Runner(executable(build())), context, _observer(registry))
     page = query_page()
     partners = ConnectorGauges(registry)
 
     async def answer(request: Request) -> Response:
         if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(request):
             return HTMLResponse(page.html, headers={"Content-Security-Policy": page.content_security_policy})
-        return await graphql.answer(request)
+        principal = await authenticate(request)
+        if principal is None:
+            return JSONResponse(
+                {"errors": [{"message": "sign in first", "extensions": {"code": "UNAUTHENTICATED"}}]}, 401
+            )
+        return await graphql.answer(request, principal)
 
     async def ready(_: Request) -> Response:
         reason = await _not_ready(desk.store)

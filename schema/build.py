@@ -9,7 +9,9 @@ from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectT
 from graphql.pyutils import Undefined
 from strawberry.schema.config import StrawberryConfig
 
+from hub.access import access_of
 from hub.desk import Desk
+from hub.principal import Principal
 from hub.vocabulary import CountyTables
 from schema.context import Context, Makers
 from schema.loaders import Loaders
@@ -21,9 +23,6 @@ from schema.types.event import HandlingEvent, handling_event
 from schema.types.party import Party
 from schema.types.record import case_record
 from schema.types.referral import Referral, referral
-
-#: who decides while nobody signs in: whoever works at this machine
-OPERATOR = "operator"
 
 _MAKERS = Makers(dispute=dispute, record=case_record, event=handling_event, referral=referral)
 
@@ -51,9 +50,14 @@ def sdl() -> str:
     return build().as_str().rstrip() + "\n"
 
 
-def new_context(desk: Desk, tables: CountyTables, decider: str = OPERATOR) -> Context:
-    """The world of one request, with empty loaders."""
-    return Context(desk, tables, Loaders(desk.store), _MAKERS, decider)
+def new_context(desk: Desk, tables: CountyTables, principal: Principal, unit_name: str = "") -> Context:
+    """The world of one request, with empty loaders. Raises ConfigurationError where the role is unknown.
+
+    ``unit_name`` is what the principal's unit is called.
+    """
+    access = access_of(principal.role)
+    sight = access.sight(principal, unit_name)
+    return Context(desk, tables, Loaders(desk.store), _MAKERS, principal, access, sight)
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:

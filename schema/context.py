@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import strawberry
 
+from hub.access import Access
 from hub.desk import Desk
+from hub.principal import Principal
 from hub.reading.disputes import DisputeRow
 from hub.reading.events import EventRow
 from hub.reading.records import RecordRow
 from hub.reading.referrals import ReferralRow
+from hub.sight import Sight
 from hub.store.engine import Store
 from hub.vocabulary import CountyTables
 from schema.loaders import Loaders
@@ -42,8 +45,17 @@ class Context:
     tables: CountyTables
     loaders: Loaders
     make: Makers
-    #: who decides what a mutation decides: the operator of this machine, until there are accounts
-    decider: str
+    #: who asks; a mutation is theirs by name
+    principal: Principal
+    #: what their role may see and do
+    access: Access
+    #: which rows they see: every statement that reads for them carries it
+    sight: Sight
+
+    @property
+    def decider(self) -> str:
+        """Whose act a mutation is, as the history names them."""
+        return self.principal.name
 
     @property
     def store(self) -> Store:

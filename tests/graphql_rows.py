@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table, insert
 from sqlalchemy.types import BigInteger
 
 from hub.desk import Desk
+from hub.principal import LOCAL
 from hub.sealing import KeyRing
 from hub.store import tables
 from hub.store.engine import Store
@@ -157,7 +158,7 @@ class Door:
         self._runner = Runner(executable(build()))
 
     def context(self) -> Context:
-        return new_context(desk_on(self.store), county_tables())
+        return new_context(desk_on(self.store), county_tables(), LOCAL)
 
     async def ask(self, query: str, **variables: Any) -> Any:
         """The whole response."""

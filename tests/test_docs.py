@@ -36,6 +36,7 @@ from connectors.sandbox.petition_faults import OFFICE_MODES
 from connectors.sandbox.police_faults import POLICE_MODES
 from hub.figures import DEFINITIONS, percent
 from hub.model import CaseFacts, Item
+from hub.principal import LOCAL
 from hub.settings import InstanceSettings, Settings, load_settings
 from hub.store.engine import Store, open_store
 from hub.store.tables import APPEND_ONLY, metadata
@@ -356,7 +357,7 @@ async def test_a_printed_query_runs_on_an_empty_hub(database: Database, name: st
     store = open_store(database.url)
     try:
         answer = await Runner(executable(build())).run(
-            Request(QUERIES[name], {}), new_context(desk_on(store), county_tables())
+            Request(QUERIES[name], {}), new_context(desk_on(store), county_tables(), LOCAL)
         )
     finally:
         await store.close()

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from hub.desk import Desk
+from hub.principal import LOCAL
 from hub.store.tables import disputes, handling_events, outbound_messages
 from hub.vocabulary import county_tables
 from schema.build import new_context
@@ -32,7 +33,7 @@ class DeskDoor(Door):
         self.desk = desk
 
     def context(self) -> Context:
-        return new_context(self.desk, county_tables())
+        return new_context(self.desk, county_tables(), LOCAL)
 
     async def act(self, name: str, of: str, shown: str, **input: Any) -> Any:
         query = f"mutation ($input: {of}!) {{ {name}(input: $input) {shown} }}"

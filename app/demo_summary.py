@@ -18,6 +18,7 @@ from connectors.sandbox.county import LIVE_FROM, truth
 from hub import figures
 from hub.figures import FigureValue
 from hub.model import SHANGHAI
+from hub.sight import EVERYTHING
 from sync_jobs.differences import ReconcileReport
 
 FIGURES = (
@@ -123,13 +124,13 @@ async def summarise(
     today = max((at.date() for at in (await clocks(partners)).values()), default=LIVE_FROM.date())
     async with hub.store.read() as connection:
         (returns,) = await figures.compute(
-            connection, [figures.K10.id], LIVE_FROM.date(), max(today, LIVE_FROM.date()) + timedelta(days=1)
+            connection, EVERYTHING, [figures.K10.id], LIVE_FROM.date(), max(today, LIVE_FROM.date()) + timedelta(days=1)
         )
         return Summary(
             taken,
             await live_disputes(connection),
             await disputes_by_agencies(connection),
-            await figures.compute(connection, FIGURES, *period),
+            await figures.compute(connection, EVERYTHING, FIGURES, *period),
             score(await disputes_of_records(connection), truth(seed, scale)),
             returns,
             await count_channels(connection, SINCE),

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from app.authentication import Authenticate
+from hub.access import access_of
 from hub.desk import Desk
 from hub.reading import attachments
 
@@ -20,12 +22,18 @@ _HEADERS = {
 }
 
 
-def file_route(desk: Desk) -> Route:
-    """The route. 404 for what is unknown, not stored, or erased; they are not told apart."""
+def file_route(desk: Desk, authenticate: Authenticate) -> Route:
+    """The route. 404 for what is unknown, hidden from who asks, not stored, or erased; they are not told apart."""
 
     async def answer(request: Request) -> Response:
-        async with desk.store.read() as connection:
-            found = await attachments.sealed_of(connection, request.path_params["id"])
+        principal = await authenticate(request)
+        if principal is None:
+            return PlainTextResponse("sign in first\n", 401)
+        access = access_of(principal.role)
+        found = None
+        if access.may_see("Attachment.url"):
+            async with desk.store.read() as connection:
+                found = await attachments.sealed_of(connection, access.sight(principal), request.path_params["id"])
         if found is None:
             return PlainTextResponse("no such file\n", 404)
         body = await asyncio.to_thread(found.open, desk.keys)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.errors import NotFoundError
 from hub.reading import records
 from hub.reading.worklists import mapping_worklist_listing
+from hub.sight import EVERYTHING
 from hub.store.tables import (
     case_records,
     disputes,
@@ -49,7 +50,9 @@ async def unknown_code_rows(
     """Codes that came over a wire and that no table explains, with who waits for them."""
     listing = mapping_worklist_listing(systems=[system] if system else None, tables=[table] if table else None)
     rows = await listing.all(connection, _MOST_CODES)
-    examples = await records.by_ids(connection, [row.example_record_id for row in rows if row.example_record_id])
+    examples = await records.by_ids(
+        connection, EVERYTHING, [row.example_record_id for row in rows if row.example_record_id]
+    )
     return [
         {
             "instance": row.instance, "system": row.system, "table": row.table_name, "code": row.native_code,

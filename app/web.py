@@ -94,7 +94,7 @@ def create_app(
         Route("/healthz", lambda _: JSONResponse({"status": "ok"})),
         Route("/readyz", ready),
         Route("/metrics", metrics),
-        file_route(desk),
+        file_route(desk, authenticate),
     ]
     if hooks is not None:
         registry.register(hooks.metric)

@@ -78,8 +78,8 @@ class Access:
         """Whether the field is shown whole: only then may it be searched, filtered or sorted by."""
         return self.may_see(coordinate) and coordinate not in self.redactions
 
-    def sight(self, principal: Principal, unit_name: str = "") -> Sight:
-        """The rows that this principal sees. ``unit_name`` is what their agency is called."""
+    def sight(self, principal: Principal) -> Sight:
+        """The rows that this principal sees."""
         if self.fields is None:
             return EVERYTHING
         rows = self.rows
@@ -93,7 +93,7 @@ class Access:
             only_own_records=rows.only_own_records,
             agency=principal.agency,
             instances=principal.instances,
-            names=tuple(plain_name(name) for name in (principal.name, unit_name) if name),
+            name=plain_name(principal.name),
         )
 
 

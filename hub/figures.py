@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.errors import NotFoundError, UserInputError
 from hub.model import shanghai_midnight
 from hub.referrals import CONCLUDED_STATES
+from hub.sight import Sight
 from hub.store.tables import case_records, referrals
 from hub.vocabulary import Channel, Outcome, ReferralDirection, ReferralState
 
@@ -130,7 +131,7 @@ def _definition(figure_id: str) -> Definition:
     return DEFINITIONS[figure_id]
 
 
-def _filings(start: date, end: date, region: str | None) -> Subquery:
+def _filings(sight: Sight, start: date, end: date, region: str | None) -> Subquery:
     """One row per court filing: its key, whether it was diverted, whether the latest result is an agreement."""
     rec = case_records.c
     present = rec.deleted_at_source.is_(None)
@@ -139,6 +140,7 @@ def _filings(start: date, end: date, region: str | None) -> Subquery:
         rec.is_unit,
         rec.unit_key != "",
         present,
+        sight.records(),
         rec.received_at >= shanghai_midnight(start),
         rec.received_at < shanghai_midnight(end),
     ]
@@ -182,7 +184,7 @@ def _filings(start: date, end: date, region: str | None) -> Subquery:
     )  # fmt: skip
 
 
-def _handed_over(channel: Channel, start: date, end: date, region: str | None) -> Select[Any]:
+def _handed_over(sight: Sight, channel: Channel, start: date, end: date, region: str | None) -> Select[Any]:
     """One row per record handed to the centre: a second hand-over continues the first (it counts once)."""
     rec = case_records.c
     first = (
@@ -199,13 +201,13 @@ def _handed_over(channel: Channel, start: date, end: date, region: str | None) -
             case((rec.result_outcome.in_(success), 1), else_=0).label("hit"),
         )
         .join(first, first.c.record_id == rec.id)
-        .where(rec.is_unit, rec.deleted_at_source.is_(None))
+        .where(rec.is_unit, rec.deleted_at_source.is_(None), sight.records())
         .where(first.c.sent_at >= shanghai_midnight(start), first.c.sent_at < shanghai_midnight(end))
     )  # fmt: skip
     return query.where(rec.region_code.startswith(region, autoescape=True)) if region else query
 
 
-def _concluded(start: date, end: date, region: str | None) -> Select[Any]:
+def _concluded(sight: Sight, start: date, end: date, region: str | None) -> Select[Any]:
     """One row per hand-over to the centre that was concluded and owes its origin the result."""
     rec, ref = case_records.c, referrals.c
     query = (
@@ -214,24 +216,24 @@ def _concluded(start: date, end: date, region: str | None) -> Select[Any]:
             case((ref.state == ReferralState.RETURN_ACKED.value, 1), else_=0).label("hit"),
         )
         .select_from(referrals.join(case_records, rec.id == ref.record_id))
-        .where(ref.is_live, ref.direction == ReferralDirection.IN.value, ref.owes_return)
+        .where(ref.is_live, ref.direction == ReferralDirection.IN.value, ref.owes_return, sight.records())
         .where(ref.state.in_([state.value for state in CONCLUDED_STATES]), rec.deleted_at_source.is_(None))
         .where(ref.concluded_at >= shanghai_midnight(start), ref.concluded_at < shanghai_midnight(end))
     )  # fmt: skip
     return query.where(rec.region_code.startswith(region, autoescape=True)) if region else query
 
 
-def _counted(figure_id: str, start: date, end: date, region: str | None) -> Subquery:
+def _counted(sight: Sight, figure_id: str, start: date, end: date, region: str | None) -> Subquery:
     """The denominator's units of a figure with their numerator flag."""
     if figure_id in _BY_HAND_OVER:
-        return _handed_over(_BY_HAND_OVER[figure_id], start, end, region).subquery("counted")
+        return _handed_over(sight, _BY_HAND_OVER[figure_id], start, end, region).subquery("counted")
     if figure_id == K10.id:
-        return _concluded(start, end, region).subquery("counted")
+        return _concluded(sight, start, end, region).subquery("counted")
     if figure_id == K4.id:
-        parts = [select(_counted(K2A_LITIGATION.id, start, end, region))]
-        parts += [_handed_over(channel, start, end, region) for channel in (Channel.POLICE, Channel.PETITION)]
+        parts = [select(_counted(sight, K2A_LITIGATION.id, start, end, region))]
+        parts += [_handed_over(sight, channel, start, end, region) for channel in (Channel.POLICE, Channel.PETITION)]
         return union_all(*parts).subquery("counted")
-    filings = _filings(start, end, region)
+    filings = _filings(sight, start, end, region)
     query = select(filings.c.key, filings.c.record_id, filings.c.dispute_id)
     if figure_id == K1.id:
         return query.add_columns(filings.c.is_diverted.label("hit")).subquery("counted")
@@ -239,7 +241,12 @@ def _counted(figure_id: str, start: date, end: date, region: str | None) -> Subq
 
 
 async def compute(
-    connection: AsyncConnection, ids: Sequence[str] | None, start: date, end: date, region: str | None = None
+    connection: AsyncConnection,
+    sight: Sight,
+    ids: Sequence[str] | None,
+    start: date,
+    end: date,
+    region: str | None = None,
 ) -> list[FigureValue]:
     """The figures ``ids`` (None: all) for ``[start, end)``. ``region`` takes its whole subtree; None is everything.
 
@@ -250,7 +257,7 @@ async def compute(
     as_of = datetime.now(UTC)
     values = []
     for definition in wanted:
-        counted = _counted(definition.id, start, end, region)
+        counted = _counted(sight, definition.id, start, end, region)
         row = (await connection.execute(select(func.count(), func.coalesce(func.sum(counted.c.hit), 0)))).one()
         values.append(_value(definition, int(row[1]), int(row[0]), start, end, region, as_of))
     return values
@@ -267,12 +274,12 @@ def _value(
 
 
 async def units(
-    connection: AsyncConnection, figure_id: str, start: date, end: date, region: str | None = None,
+    connection: AsyncConnection, sight: Sight, figure_id: str, start: date, end: date, region: str | None = None,
     first: int = 20, after: str | None = None,
 ) -> UnitPage:  # fmt: skip
     """The units a figure counts, by key. Raises NotFoundError, UserInputError."""
     _check(start, end)
-    counted = _counted(_definition(figure_id).id, start, end, region)
+    counted = _counted(sight, _definition(figure_id).id, start, end, region)
     query = select(counted).order_by(counted.c.key).limit(first + 1)
     if after is not None:
         query = query.where(counted.c.key > _decode(after))

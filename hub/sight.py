@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
 
-from hub.store.tables import attachments, case_records, disputes, handling_events, parties, referrals
+from hub.store.tables import agencies, attachments, case_records, disputes, handling_events, parties, referrals
 
 Condition = ColumnElement[bool]
 
@@ -37,8 +37,8 @@ class Sight:
     only_own_records: bool = True
     agency: str = ""
     instances: tuple[str, ...] = ()
-    #: their own name and their unit's, as parties are compared: an accusation against one of them is hidden
-    names: tuple[str, ...] = ()
+    #: their own name, as parties are compared: an accusation against it, or against their unit, is hidden
+    name: str = ""
 
     def disputes(self, of: FromClause = disputes) -> Condition:
         """The dispute is seen."""
@@ -153,11 +153,9 @@ class Sight:
 
     def _accuses_nobody_of_us(self, of: FromClause) -> Condition:
         accused = parties.alias("accused")
-        return ~exists(
-            select(1).where(
-                accused.c.record_id == of.c.id, accused.c.role == "RESPONDENT", accused.c.name_plain.in_(self.names)
-            )
-        )
+        unit = select(agencies.c.name).where(agencies.c.code == self.agency, agencies.c.code != "")
+        is_one_of_us = or_(accused.c.name_plain == self.name, accused.c.name_plain.in_(unit))
+        return ~exists(select(1).where(accused.c.record_id == of.c.id, accused.c.role == "RESPONDENT", is_one_of_us))
 
 
 #: for the command line and for jobs

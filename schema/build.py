@@ -50,14 +50,11 @@ def sdl() -> str:
     return build().as_str().rstrip() + "\n"
 
 
-def new_context(desk: Desk, tables: CountyTables, principal: Principal, unit_name: str = "") -> Context:
-    """The world of one request, with empty loaders. Raises ConfigurationError where the role is unknown.
-
-    ``unit_name`` is what the principal's unit is called.
-    """
+def new_context(desk: Desk, tables: CountyTables, principal: Principal) -> Context:
+    """The world of one request, with empty loaders. Raises ConfigurationError where the role is unknown."""
     access = access_of(principal.role)
-    sight = access.sight(principal, unit_name)
-    return Context(desk, tables, Loaders(desk.store), _MAKERS, principal, access, sight)
+    sight = access.sight(principal)
+    return Context(desk, tables, Loaders(desk.store, sight), _MAKERS, principal, access, sight)
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:

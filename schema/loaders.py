@@ -29,6 +29,7 @@ from hub.reading import (
 from hub.reading.events import EventRow, Stream
 from hub.reading.paging import Page, Window
 from hub.reading.reconciliations import DifferenceRow
+from hub.sight import Sight
 from hub.store.engine import Store
 
 K = TypeVar("K", bound=Hashable)
@@ -38,6 +39,7 @@ T = TypeVar("T")
 _ANY_PAGE = Window()
 
 Read = Callable[[AsyncConnection, list[K]], Awaitable[Mapping[K, T]]]
+SeeingRead = Callable[[AsyncConnection, Sight, list[K]], Awaitable[Mapping[K, T]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +65,28 @@ Q = TypeVar("Q", History, Differences)
 
 
 class Loaders:
-    """Lives as long as one request; what was loaded once is not asked for again."""
+    """Lives as long as one request; what was loaded once is not asked for again, what is hidden is not found."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, sight: Sight) -> None:
         self._store = store
-        self.disputes = self._one(disputes.by_ids)
-        self.records = self._one(records.by_ids)
-        self.events = self._one(events.by_ids)
-        self.parties = self._one(parties.by_ids)
-        self.referrals = self._one(referrals.by_ids)
-        self.attachments = self._one(attachments.by_ids)
+        self._sight = sight
+        self.disputes = self._one(self._seen(disputes.by_ids))
+        self.records = self._one(self._seen(records.by_ids))
+        self.events = self._one(self._seen(events.by_ids))
+        self.parties = self._one(self._seen(parties.by_ids))
+        self.referrals = self._one(self._seen(referrals.by_ids))
+        self.attachments = self._one(self._seen(attachments.by_ids))
         self.regions = self._one(reference.regions_by_code)
         self.agencies = self._one(reference.agencies_by_code)
 
-        self.dispute_records = self._many(records.of_disputes)
-        self.dispute_parties = self._many(parties.of_disputes)
-        self.dispute_referrals = self._many(referrals.of_disputes)
-        self.record_parties = self._many(parties.of_records)
-        self.record_referrals = self._many(referrals.of_records)
-        self.record_attachments = self._many(attachments.of_records)
-        self.dispute_attachments = self._many(attachments.of_disputes)
-        self.event_referrals = self._one(referrals.of_events)
+        self.dispute_records = self._many(self._seen(records.of_disputes))
+        self.dispute_parties = self._many(self._seen(parties.of_disputes))
+        self.dispute_referrals = self._many(self._seen(referrals.of_disputes))
+        self.record_parties = self._many(self._seen(parties.of_records))
+        self.record_referrals = self._many(self._seen(referrals.of_records))
+        self.record_attachments = self._many(self._seen(attachments.of_records))
+        self.dispute_attachments = self._many(self._seen(attachments.of_disputes))
+        self.event_referrals = self._one(self._seen(referrals.of_events))
 
         self.histories: DataLoader[History, Page[EventRow]] = DataLoader(self._histories)
         self.history_totals: DataLoader[History, int] = DataLoader(self._history_totals)
@@ -110,6 +113,12 @@ class Loaders:
             if isinstance(loader, DataLoader):
                 loader.clear_all()
 
+    def _seen(self, read: SeeingRead[K, T]) -> Read[K, T]:
+        async def seen(connection: AsyncConnection, keys: list[K]) -> Mapping[K, T]:
+            return await read(connection, self._sight, keys)
+
+        return seen
+
     def _one(self, read: Read[K, T]) -> DataLoader[K, T | None]:
         async def load(keys: list[K]) -> Sequence[T | None]:
             async with self._store.read() as connection:
@@ -128,19 +137,21 @@ class Loaders:
 
     async def _histories(self, keys: list[History]) -> Sequence[Page[EventRow]]:
         found = await self._per_question(
-            keys, _history, lambda tx, one, parents: events.pages(tx, one.stream, parents, one.kinds, one.asked)
+            keys,
+            _history,
+            lambda tx, one, parents: events.pages(tx, self._sight, one.stream, parents, one.kinds, one.asked),
         )
         return [found.get(key, Page()) for key in keys]
 
     async def _history_totals(self, keys: list[History]) -> Sequence[int]:
         found = await self._per_question(
-            keys, _history, lambda tx, one, parents: events.totals(tx, one.stream, parents, one.kinds)
+            keys, _history, lambda tx, one, parents: events.totals(tx, self._sight, one.stream, parents, one.kinds)
         )
         return [found.get(key, 0) for key in keys]
 
     async def _history_behind(self, keys: list[History]) -> Sequence[bool]:
         async def read(tx: AsyncConnection, one: History, parents: Sequence[str]) -> Mapping[str, bool]:
-            behind = await events.any_behind(tx, one.stream, parents, one.kinds, one.asked)
+            behind = await events.any_behind(tx, self._sight, one.stream, parents, one.kinds, one.asked)
             return dict.fromkeys(behind, True)
 
         found = await self._per_question(keys, _history, read)

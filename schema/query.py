@@ -49,7 +49,7 @@ class Query(LinkQueries, WorklistQueries, OutboxQueries):
         else:
             assert code is not None
             async with info.context.store.read() as connection:
-                row = await disputes.by_code(connection, code)
+                row = await disputes.by_code(connection, info.context.sight, code)
         return None if row is None else dispute(row)
 
     @strawberry.field(description="Disputes, the latest registered first unless asked otherwise.")
@@ -63,21 +63,21 @@ class Query(LinkQueries, WorklistQueries, OutboxQueries):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Dispute]:
-        store = info.context.store
+        store, sight = info.context.store, info.context.sight
         wanted = (filter or DisputeFilterInput()).to_filter()
         ordering = (order_by or DisputeOrder(by=DisputeOrderField.REGISTERED_AT)).to_ordering()
         asked = window(ordering, first, after, last, before)
 
         async def behind() -> bool:
             async with store.read() as connection:
-                return await disputes.any_behind(connection, wanted, ordering, asked)
+                return await disputes.any_behind(connection, sight, wanted, ordering, asked)
 
         async def total() -> int:
             async with store.read() as connection:
-                return await disputes.total(connection, wanted)
+                return await disputes.total(connection, sight, wanted)
 
         async with store.read() as connection:
-            page = await disputes.page(connection, wanted, ordering, asked)
+            page = await disputes.page(connection, sight, wanted, ordering, asked)
         return connection_of(page, dispute, asked, behind, total)
 
     @strawberry.field(description="One agency's record by the agency's own key and number.")
@@ -92,7 +92,7 @@ class Query(LinkQueries, WorklistQueries, OutboxQueries):
         ] = None,
     ) -> CaseRecord | None:
         async with info.context.store.read() as connection:
-            row = await records.by_native(connection, instance, native_id, native_no)
+            row = await records.by_native(connection, info.context.sight, instance, native_id, native_no)
         return None if row is None else case_record(row)
 
     @strawberry.field(
@@ -107,20 +107,20 @@ class Query(LinkQueries, WorklistQueries, OutboxQueries):
         last: Last = None,
         before: Before = None,
     ) -> Connection[CaseRecord]:
-        store = info.context.store
+        store, sight = info.context.store, info.context.sight
         wanted = (filter or CaseRecordFilterInput()).to_filter()
         asked = window(records.ORDERING, first, after, last, before)
 
         async def behind() -> bool:
             async with store.read() as connection:
-                return await records.any_behind(connection, wanted, asked)
+                return await records.any_behind(connection, sight, wanted, asked)
 
         async def total() -> int:
             async with store.read() as connection:
-                return await records.total(connection, wanted)
+                return await records.total(connection, sight, wanted)
 
         async with store.read() as connection:
-            page = await records.page(connection, wanted, asked)
+            page = await records.page(connection, sight, wanted, asked)
         return connection_of(page, case_record, asked, behind, total)
 
     @strawberry.field(description="Every configured partner that ever ran, by name.")

@@ -22,6 +22,7 @@ from hub.edges import RULE_1
 from hub.inbox import keep_page
 from hub.model import CaseFacts, Fact, Item, Source
 from hub.sequencer import sequence_all
+from hub.sight import EVERYTHING
 from hub.store.tables import (
     case_records,
     disputes,
@@ -341,7 +342,7 @@ async def test_the_latest_result_of_a_filing_counts_even_where_its_code_is_unkno
             row("a7", fwlsh="S2", ajlb="0901", logs=[diverted()]),
         ])  # fmt: skip
         async with desk.store.read() as connection:
-            k1, k2a, *_ = await figures.compute(connection, None, date(2024, 1, 1), date(2024, 8, 1))
+            k1, k2a, *_ = await figures.compute(connection, EVERYTHING, None, date(2024, 1, 1), date(2024, 8, 1))
         assert (k1.denominator, k1.numerator, k2a.numerator) == (3, 3, 1)
 
 

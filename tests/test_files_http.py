@@ -19,6 +19,7 @@ from hub.errors import ConflictError, NotFoundError
 from hub.reading import attachments
 from hub.reading.attachments import AttachmentRow
 from hub.settings import InstanceSettings, Settings
+from hub.sight import EVERYTHING
 from hub.store import tables
 from hub.vocabulary import county_tables
 from sync_jobs.queue import Claim
@@ -223,7 +224,7 @@ async def test_a_pull_job_fetches_files_and_a_person_may_ask_again(database: Dat
 
 async def _files(hub: Hub) -> list[AttachmentRow]:
     async with hub.store.read() as connection:
-        return await attachments.listed(connection, limit=1000)
+        return await attachments.listed(connection, EVERYTHING, limit=1000)
 
 
 async def test_a_webhooks_files_are_fetched_by_the_job_that_takes_it_in(

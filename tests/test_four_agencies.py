@@ -18,6 +18,7 @@ from connectors.sandbox.petition import PetitionOptions, start_petition
 from connectors.sandbox.police import PoliceOptions, start_police
 from hub import figures
 from hub.desk import Desk
+from hub.sight import EVERYTHING
 from hub.store.tables import case_records, mapping_worklist, quarantine
 from sync_jobs.folder import FolderOptions, open_folder_wire
 from sync_jobs.http import WireOptions, open_http_wire
@@ -78,7 +79,10 @@ async def test_four_partners_are_held_whole(database: Database, tmp_path: Path) 
             assert (compared.held, compared.quarantined) == (compared.expected, 0), (name, compared.differences[:3])
             assert compared.differences == [] and compared.expected > 0, name
         async with desk.store.read() as connection:
-            found = {one.id: one for one in await figures.compute(connection, None, date(2024, 1, 1), date(2024, 8, 1))}
+            found = {
+                one.id: one
+                for one in await figures.compute(connection, EVERYTHING, None, date(2024, 1, 1), date(2024, 8, 1))
+            }
             aside = (await connection.execute(select(func.count()).select_from(quarantine))).scalar_one()
             unknown = (await connection.execute(select(mapping_worklist.c.table_name))).all()
             systems = (

@@ -14,6 +14,7 @@ from hub.desk import Desk
 from hub.errors import ConflictError, MissingFieldError, NotFoundError, UserInputError, VersionConflictError
 from hub.history import Appender
 from hub.reading import disputes as reading
+from hub.sight import EVERYTHING
 from hub.store.tables import (
     case_records,
     disputes,
@@ -143,7 +144,7 @@ async def test_two_disputes_become_one_and_part_again(database: Database) -> Non
         assert await groups(desk) == [["a", "b", "x"]]
         async with desk.store.read() as connection:
             # the merged code still answers
-            shell = await reading.by_code(connection, all_codes[second].code)
+            shell = await reading.by_code(connection, EVERYTHING, all_codes[second].code)
         assert shell is not None and shell.merged_into == first
         with pytest.raises(ConflictError):
             await link_acts.merge_disputes(desk, (second, first), act=ACT)

@@ -17,6 +17,7 @@ from connectors.sandbox.county import County, Script
 from hub import figures
 from hub.desk import Desk
 from hub.model import SHANGHAI
+from hub.sight import EVERYTHING
 from hub.store.tables import case_records, disputes, handling_events, outbound_messages, referrals
 from sync_jobs.push import push_instance
 
@@ -64,8 +65,8 @@ class Life:
 
     async def k10(self) -> tuple[int, int]:
         async with self.hub.desk.store.read() as connection:
-            (value,) = await figures.compute(connection, [figures.K10.id], *AUGUST)
-            page = await figures.units(connection, figures.K10.id, *AUGUST)
+            (value,) = await figures.compute(connection, EVERYTHING, [figures.K10.id], *AUGUST)
+            page = await figures.units(connection, EVERYTHING, figures.K10.id, *AUGUST)
         assert page.total == value.denominator
         assert sum(unit.in_numerator for unit in page.items) == value.numerator
         return value.numerator, value.denominator

@@ -33,11 +33,12 @@ def figures(
     async def read(hub: Hub) -> list[FigureValue]:
         from hub import figures as hub_figures
         from hub.errors import UserInputError
+        from hub.sight import EVERYTHING
 
         if region and region not in hub.tables.regions:
             raise UserInputError(f"no region {region}", hint="A code of regions.csv: 6, 9 or 12 digits.")
         async with hub.store.read() as connection:
-            return await hub_figures.compute(connection, ids or None, start, end, region)
+            return await hub_figures.compute(connection, EVERYTHING, ids or None, start, end, region)
 
     values = with_hub(config, read)
     if as_json:

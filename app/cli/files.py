@@ -34,6 +34,7 @@ def list_files(
     from app.cli.output import clock, emit_json, say, table
     from hub.errors import UserInputError
     from hub.reading import attachments
+    from hub.sight import EVERYTHING
     from hub.vocabulary import AttachmentState
 
     every = [one.value for one in AttachmentState]
@@ -44,7 +45,10 @@ def list_files(
 
     async def read(hub: Hub) -> list[dict[str, Any]]:
         async with hub.store.read() as tx:
-            return [_shown(row) for row in await attachments.listed(tx, instance=instance, states=wanted, limit=limit)]
+            return [
+                _shown(row)
+                for row in await attachments.listed(tx, EVERYTHING, instance=instance, states=wanted, limit=limit)
+            ]
 
     rows = with_hub(config, read)
     if as_json:
@@ -68,13 +72,14 @@ def show(file: FileId, config: Config = None, as_json: Json = False) -> None:
     from app.cli.output import clock, emit_json, fields
     from hub.errors import NotFoundError
     from hub.reading import attachments
+    from hub.sight import EVERYTHING
 
     def plain(value: Any) -> Any:
         return clock(value) if isinstance(value, datetime) else "-" if value in (None, "") else value
 
     async def read(hub: Hub) -> dict[str, Any]:
         async with hub.store.read() as tx:
-            found = (await attachments.by_ids(tx, [file])).get(file)
+            found = (await attachments.by_ids(tx, EVERYTHING, [file])).get(file)
         if found is None:
             raise NotFoundError(f"there is no file {file}", hint="See `dispute-hub files list --state ALL`.")
         return _shown(found)

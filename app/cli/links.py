@@ -46,6 +46,7 @@ def list_links(
     from app.cli.output import clock, emit_json, say, table
     from hub.errors import UserInputError
     from hub.reading.links import LinkFilter, link_listing
+    from hub.sight import EVERYTHING
 
     if state not in _STATES:
         raise UserInputError(f"there is no state {state}", hint=f"{', '.join(_STATES)}.")
@@ -55,7 +56,7 @@ def list_links(
         about = None if dispute is None else [(await _dispute(hub, dispute)).id]
         wanted = LinkFilter(None if state == "ALL" else [state], dispute_ids=about, instances=instances)
         async with hub.store.read() as tx:
-            return [_shown(row) for row in await link_listing(wanted).all(tx, limit)]
+            return [_shown(row) for row in await link_listing(EVERYTHING, wanted).all(tx, limit)]
 
     rows = with_hub(config, read)
     if as_json:
@@ -77,13 +78,14 @@ def show(link: SuggestionId, config: Config = None, as_json: Json = False) -> No
     from app.cli.output import emit_json, fields, say, table
     from hub.errors import NotFoundError
     from hub.reading import links, records
+    from hub.sight import EVERYTHING
 
     async def read(hub: Hub) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         async with hub.store.read() as tx:
-            row = await links.by_id(tx, link)
+            row = await links.by_id(tx, EVERYTHING, link)
             if row is None:
                 raise NotFoundError(f"no link is called {link}", hint="See `dispute-hub links list`.")
-            found = await records.by_ids(tx, [row.from_record_id, row.to_record_id])
+            found = await records.by_ids(tx, EVERYTHING, [row.from_record_id, row.to_record_id])
         return _shown(row), [_side(found[end]) for end in (row.from_record_id, row.to_record_id)]
 
     row, sides = with_hub(config, read)
@@ -185,13 +187,14 @@ def _act(act: Callable[[Hub, Act], Awaitable[Decided]], reason: str, by: str, co
     from hub.acts import Act
     from hub.reading import disputes, records
     from hub.sequencer import sequence_all
+    from hub.sight import EVERYTHING
 
     async def run(hub: Hub) -> list[dict[str, Any]]:
         done = await act(hub, Act(by or f"cli:{getpass.getuser()}", reason))
         await sequence_all(hub.desk)
         async with hub.store.read() as tx:
-            found = await records.by_ids(tx, list(done.record_ids))
-            placed = await disputes.by_ids(tx, list(done.dispute_ids))
+            found = await records.by_ids(tx, EVERYTHING, list(done.record_ids))
+            placed = await disputes.by_ids(tx, EVERYTHING, list(done.dispute_ids))
         shown = []
         for record_id in done.record_ids:
             row = found[record_id]
@@ -216,9 +219,12 @@ def _act(act: Callable[[Hub, Act], Awaitable[Decided]], reason: str, by: str, co
 async def _dispute(hub: Hub, named: str) -> DisputeRow:
     from hub.errors import NotFoundError
     from hub.reading import disputes
+    from hub.sight import EVERYTHING
 
     async with hub.store.read() as tx:
-        row = (await disputes.by_ids(tx, [named])).get(named) or await disputes.by_code(tx, named)
+        row = (await disputes.by_ids(tx, EVERYTHING, [named])).get(named) or await disputes.by_code(
+            tx, EVERYTHING, named
+        )
     if row is None:
         raise NotFoundError(f"no dispute is called {named}", hint="Give its code, like JF620725-2024-000001.")
     return row
@@ -227,12 +233,13 @@ async def _dispute(hub: Hub, named: str) -> DisputeRow:
 async def _record(hub: Hub, named: str) -> RecordRow:
     from hub.errors import NotFoundError
     from hub.reading import records
+    from hub.sight import EVERYTHING
 
     async with hub.store.read() as tx:
-        row = (await records.by_ids(tx, [named])).get(named)
+        row = (await records.by_ids(tx, EVERYTHING, [named])).get(named)
         if row is None and "/" in named:
             instance, native_id, *number = named.split("/", 2)
-            row = await records.by_native(tx, instance, native_id, number[0] if number else None)
+            row = await records.by_native(tx, EVERYTHING, instance, native_id, number[0] if number else None)
     if row is None:
         raise NotFoundError(f"no record is called {named}", hint="Give its id, or INSTANCE/NATIVE_ID.")
     return row

@@ -72,11 +72,12 @@ def _list(
 ) -> None:
     from app.cli.output import clock, emit_json, say, table
     from hub.reading.outbox import MessageFilter, message_listing
+    from hub.sight import EVERYTHING
 
     async def read(hub: Hub) -> list[dict[str, Any]]:
         wanted = MessageFilter(hub.instances(instance) if instance else None, states, commands, dispute)
         async with hub.store.read() as tx:
-            return [_shown(hub, row) for row in await message_listing(wanted).all(tx, limit)]
+            return [_shown(hub, row) for row in await message_listing(EVERYTHING, wanted).all(tx, limit)]
 
     rows = with_hub(config, read)
     if as_json:
@@ -100,10 +101,11 @@ def show(message: MessageId, config: Config = None, as_json: Json = False) -> No
     from app.cli.output import clock, emit_json, fields, say, table
     from hub.outbox_acts import not_there
     from hub.reading.outbox import attempts_of, by_ids
+    from hub.sight import EVERYTHING
 
     async def read(hub: Hub) -> dict[str, Any]:
         async with hub.store.read() as tx:
-            row = (await by_ids(tx, [message])).get(message)
+            row = (await by_ids(tx, EVERYTHING, [message])).get(message)
             if row is None:
                 raise not_there(message)
             tries = (await attempts_of(tx, [message])).get(message, [])

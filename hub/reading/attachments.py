@@ -12,6 +12,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.sealing import KeyRing
+from hub.sight import Sight
 from hub.store.tables import attachment_contents, attachments, case_records
 
 
@@ -57,17 +58,19 @@ def _row(found: Row[Any]) -> AttachmentRow:
     return AttachmentRow(*(found._mapping[name] for name in AttachmentRow.__slots__))
 
 
-async def by_ids(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, AttachmentRow]:
+async def by_ids(connection: AsyncConnection, sight: Sight, ids: Iterable[str]) -> dict[str, AttachmentRow]:
     """The files with these keys; unknown keys are missing."""
-    found = await connection.execute(select(*_COLUMNS).where(attachments.c.id.in_(list(ids))))
+    found = await connection.execute(select(*_COLUMNS).where(attachments.c.id.in_(list(ids)), sight.attachments()))
     return {row.id: _row(row) for row in found}
 
 
-async def of_records(connection: AsyncConnection, record_ids: Iterable[str]) -> Mapping[str, Sequence[AttachmentRow]]:
+async def of_records(
+    connection: AsyncConnection, sight: Sight, record_ids: Iterable[str]
+) -> Mapping[str, Sequence[AttachmentRow]]:
     """The files each record names, in the record's own order; those it named once come too, marked."""
     statement = (
         select(*_COLUMNS)
-        .where(attachments.c.record_id.in_(list(record_ids)))
+        .where(attachments.c.record_id.in_(list(record_ids)), sight.attachments())
         .order_by(attachments.c.position, attachments.c.id)
     )
     groups: dict[str, list[AttachmentRow]] = defaultdict(list)
@@ -76,12 +79,14 @@ async def of_records(connection: AsyncConnection, record_ids: Iterable[str]) -> 
     return groups
 
 
-async def of_disputes(connection: AsyncConnection, dispute_ids: Iterable[str]) -> Mapping[str, Sequence[AttachmentRow]]:
+async def of_disputes(
+    connection: AsyncConnection, sight: Sight, dispute_ids: Iterable[str]
+) -> Mapping[str, Sequence[AttachmentRow]]:
     """The files of all records of each dispute, the earliest received record's first."""
     statement: Select[Any] = (
         select(*_COLUMNS, case_records.c.dispute_id)
         .join(case_records, case_records.c.id == attachments.c.record_id)
-        .where(case_records.c.dispute_id.in_(list(dispute_ids)))
+        .where(case_records.c.dispute_id.in_(list(dispute_ids)), sight.attachments())
         .order_by(case_records.c.received_at, case_records.c.id, attachments.c.position, attachments.c.id)
     )
     groups: dict[str, list[AttachmentRow]] = defaultdict(list)
@@ -91,10 +96,15 @@ async def of_disputes(connection: AsyncConnection, dispute_ids: Iterable[str]) -
 
 
 async def listed(
-    connection: AsyncConnection, *, instance: str | None = None, states: Sequence[str] = (), limit: int = 100
+    connection: AsyncConnection,
+    sight: Sight,
+    *,
+    instance: str | None = None,
+    states: Sequence[str] = (),
+    limit: int = 100,
 ) -> list[AttachmentRow]:
     """The latest named first."""
-    query = select(*_COLUMNS).order_by(attachments.c.id.desc()).limit(limit)
+    query = select(*_COLUMNS).where(sight.attachments()).order_by(attachments.c.id.desc()).limit(limit)
     if instance is not None:
         query = query.where(attachments.c.instance == instance)
     if states:
@@ -102,13 +112,13 @@ async def listed(
     return [_row(row) for row in await connection.execute(query)]
 
 
-async def sealed_of(connection: AsyncConnection, id: str) -> SealedFile | None:
-    """The stored file. None where it is unknown, not stored, or erased."""
+async def sealed_of(connection: AsyncConnection, sight: Sight, id: str) -> SealedFile | None:
+    """The stored file. None where it is unknown, hidden, not stored, or erased."""
     kept = attachment_contents.c
     query = (
         select(attachments.c.name, kept.media_type, kept.id, kept.wrapped, kept.body_sealed)
         .join(attachment_contents, kept.id == attachments.c.content_id)
-        .where(attachments.c.id == id)
+        .where(attachments.c.id == id, sight.attachments())
     )
     row = (await connection.execute(query)).first()
     return None if row is None else SealedFile(*row)

@@ -22,6 +22,7 @@ from hub.reading.filters import (
     within,
 )
 from hub.reading.paging import KeyType, Ordering, Page, Window
+from hub.sight import Sight
 from hub.store.tables import case_records, disputes
 
 
@@ -88,24 +89,24 @@ def _row(found: Row[Any]) -> DisputeRow:
     return DisputeRow(*(found._mapping[name] for name in DisputeRow.__slots__))
 
 
-async def by_ids(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, DisputeRow]:
+async def by_ids(connection: AsyncConnection, sight: Sight, ids: Iterable[str]) -> dict[str, DisputeRow]:
     """The disputes with these keys, merged ones included; unknown keys are missing."""
-    found = await connection.execute(select(*_COLUMNS).where(disputes.c.id.in_(list(ids))))
+    found = await connection.execute(select(*_COLUMNS).where(disputes.c.id.in_(list(ids)), sight.disputes()))
     return {row.id: _row(row) for row in found}
 
 
-async def by_code(connection: AsyncConnection, code: str) -> DisputeRow | None:
+async def by_code(connection: AsyncConnection, sight: Sight, code: str) -> DisputeRow | None:
     """The dispute of that code; the code of a merged dispute still answers with that dispute."""
-    found = (await connection.execute(select(*_COLUMNS).where(disputes.c.code == code))).first()
+    found = (await connection.execute(select(*_COLUMNS).where(disputes.c.code == code, sight.disputes()))).first()
     return None if found is None else _row(found)
 
 
-def _chosen(wanted: DisputeFilter) -> Select[Any]:
-    rows = select(*_COLUMNS)
+def _chosen(sight: Sight, wanted: DisputeFilter) -> Select[Any]:
+    rows = select(*_COLUMNS).where(sight.disputes())
     if not wanted.include_former:
         rows = rows.where(disputes.c.is_live)
     if wanted.text is not None:
-        rows = rows.where(_mentions(search_text(wanted.text)))
+        rows = rows.where(_mentions(sight, search_text(wanted.text)))
     if wanted.code is not None:
         rows = rows.where(disputes.c.code == wanted.code)
     for column, values, name in (
@@ -121,15 +122,15 @@ def _chosen(wanted: DisputeFilter) -> Select[Any]:
     if wanted.holder is not None:
         rows = rows.where(disputes.c.holder_code == wanted.holder)
     for source in limited(wanted.records_from or (), "recordsFrom"):
-        rows = rows.where(_has_record(or_(case_records.c.instance == source, case_records.c.system == source)))
+        rows = rows.where(_has_record(sight, or_(case_records.c.instance == source, case_records.c.system == source)))
     return rows.where(*within(disputes.c.registered_at, wanted.registered))
 
 
-def _has_record(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists(select(1).where(case_records.c.dispute_id == disputes.c.id, condition))
+def _has_record(sight: Sight, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(select(1).where(case_records.c.dispute_id == disputes.c.id, condition, sight.records()))
 
 
-def _mentions(text: str) -> ColumnElement[bool]:
+def _mentions(sight: Sight, text: str) -> ColumnElement[bool]:
     numbers = or_(
         *(case_records.c.native_no.icontains(number, autoescape=True) for number in bracket_spellings(text)),
         case_records.c.native_id == text,
@@ -138,25 +139,27 @@ def _mentions(text: str) -> ColumnElement[bool]:
         disputes.c.title.icontains(text, autoescape=True),
         disputes.c.summary.icontains(text, autoescape=True),
         disputes.c.code.icontains(text, autoescape=True),
-        _has_record(numbers),
+        _has_record(sight, numbers),
     )
 
 
 async def page(
-    connection: AsyncConnection, wanted: DisputeFilter, ordering: Ordering, asked: Window
+    connection: AsyncConnection, sight: Sight, wanted: DisputeFilter, ordering: Ordering, asked: Window
 ) -> Page[DisputeRow]:
     """One page of the list. Raises UserInputError."""
-    found, more = await paging.fetch(connection, _chosen(wanted), ordering, asked)
+    found, more = await paging.fetch(connection, _chosen(sight, wanted), ordering, asked)
     return Page(
         [(_row(row), ordering.encode([row._mapping[name] for name, _ in ordering.keys])) for row in found], more
     )
 
 
-async def total(connection: AsyncConnection, wanted: DisputeFilter) -> int:
+async def total(connection: AsyncConnection, sight: Sight, wanted: DisputeFilter) -> int:
     """How many disputes the list holds."""
-    return await paging.total(connection, _chosen(wanted))
+    return await paging.total(connection, _chosen(sight, wanted))
 
 
-async def any_behind(connection: AsyncConnection, wanted: DisputeFilter, ordering: Ordering, asked: Window) -> bool:
+async def any_behind(
+    connection: AsyncConnection, sight: Sight, wanted: DisputeFilter, ordering: Ordering, asked: Window
+) -> bool:
     """Whether the list has rows on the other side of the place that the page started from."""
-    return await paging.any_behind(connection, _chosen(wanted), ordering, asked)
+    return await paging.any_behind(connection, _chosen(sight, wanted), ordering, asked)

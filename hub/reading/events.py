@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.reading import paging
 from hub.reading.paging import KeyType, Ordering, Page, Window, bytewise
+from hub.sight import Sight
 from hub.store.tables import case_records, event_words, handling_events, public_log, record_entries
 
 
@@ -75,17 +76,17 @@ def _event_columns() -> list[ColumnElement[Any]]:
     return [*(handling_events.c[name] for name in _OWN), source_order]
 
 
-def _of_records(parent: ColumnElement[str]) -> Select[Any]:
+def _of_records(sight: Sight, parent: ColumnElement[str]) -> Select[Any]:
     return (
         select(parent.label("parent_id"), case_records.c.system.label("system"), *_event_columns())
         .select_from(case_records)
         .join(record_entries, record_entries.c.record_id == case_records.c.id)
         .join(handling_events, handling_events.c.id == record_entries.c.event_id)
-        .where(record_entries.c.is_live)
+        .where(record_entries.c.is_live, sight.records())
     )
 
 
-def _own_acts() -> Select[Any]:
+def _own_acts(sight: Sight) -> Select[Any]:
     later = handling_events.alias("later")
     taken_back = (
         select(1)
@@ -94,17 +95,17 @@ def _own_acts() -> Select[Any]:
     )
     return select(
         handling_events.c.dispute_id.label("parent_id"), literal("").label("system"), *_event_columns()
-    ).where(handling_events.c.operation != "RETRACT", ~taken_back)
+    ).where(handling_events.c.operation != "RETRACT", ~taken_back, sight.dispute_ids(handling_events.c.dispute_id))
 
 
-def _histories(stream: Stream, parents: Sequence[str], kinds: Sequence[str] | None) -> Select[Any]:
+def _histories(sight: Sight, stream: Stream, parents: Sequence[str], kinds: Sequence[str] | None) -> Select[Any]:
     """Every current event of these streams, with column ``parent_id``."""
     parts = []
     if stream is Stream.RECORD:
-        parts.append(_of_records(case_records.c.id).where(case_records.c.id.in_(parents)))
+        parts.append(_of_records(sight, case_records.c.id).where(case_records.c.id.in_(parents)))
     else:
-        parts.append(_of_records(case_records.c.dispute_id).where(case_records.c.dispute_id.in_(parents)))
-        parts.append(_own_acts().where(handling_events.c.dispute_id.in_(parents)))
+        parts.append(_of_records(sight, case_records.c.dispute_id).where(case_records.c.dispute_id.in_(parents)))
+        parts.append(_own_acts(sight).where(handling_events.c.dispute_id.in_(parents)))
     if kinds is not None:
         parts = [part.where(handling_events.c.kind.in_(kinds)) for part in parts]
     if len(parts) == 1:
@@ -134,10 +135,15 @@ def _cursor(found: Row[Any]) -> str:
 
 
 async def pages(
-    connection: AsyncConnection, stream: Stream, parents: Sequence[str], kinds: Sequence[str] | None, asked: Window
+    connection: AsyncConnection,
+    sight: Sight,
+    stream: Stream,
+    parents: Sequence[str],
+    kinds: Sequence[str] | None,
+    asked: Window,
 ) -> Mapping[str, Page[EventRow]]:
     """The same page of several histories, in one statement; a history without rows there is missing."""
-    source = paging.grouped(_histories(stream, parents, kinds), ORDERING, asked)
+    source = paging.grouped(_histories(sight, stream, parents, kinds), ORDERING, asked)
     found = await connection.execute(_with_words(source).order_by(source.c.parent_id, source.c.place))
     groups: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in found:
@@ -153,24 +159,29 @@ def _page(rows: Sequence[Row[Any]], asked: Window) -> Page[EventRow]:
 
 
 async def totals(
-    connection: AsyncConnection, stream: Stream, parents: Sequence[str], kinds: Sequence[str] | None
+    connection: AsyncConnection, sight: Sight, stream: Stream, parents: Sequence[str], kinds: Sequence[str] | None
 ) -> Mapping[str, int]:
     """How many current events each history holds; an empty one is missing."""
-    return await paging.group_totals(connection, _histories(stream, parents, kinds))
+    return await paging.group_totals(connection, _histories(sight, stream, parents, kinds))
 
 
 async def any_behind(
-    connection: AsyncConnection, stream: Stream, parents: Sequence[str], kinds: Sequence[str] | None, asked: Window
+    connection: AsyncConnection,
+    sight: Sight,
+    stream: Stream,
+    parents: Sequence[str],
+    kinds: Sequence[str] | None,
+    asked: Window,
 ) -> frozenset[str]:
     """The histories with events on the other side of the place that the page started from."""
-    return await paging.groups_behind(connection, _histories(stream, parents, kinds), ORDERING, asked)
+    return await paging.groups_behind(connection, _histories(sight, stream, parents, kinds), ORDERING, asked)
 
 
-async def by_ids(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, EventRow]:
+async def by_ids(connection: AsyncConnection, sight: Sight, ids: Iterable[str]) -> dict[str, EventRow]:
     """The events with these keys that are facts now; others are missing."""
     wanted = list(ids)
     together = union_all(
-        _of_records(case_records.c.id).where(record_entries.c.event_id.in_(wanted)),
-        _own_acts().where(handling_events.c.id.in_(wanted), handling_events.c.dispute_id.is_not(None)),
+        _of_records(sight, case_records.c.id).where(record_entries.c.event_id.in_(wanted)),
+        _own_acts(sight).where(handling_events.c.id.in_(wanted), handling_events.c.dispute_id.is_not(None)),
     ).subquery()
     return {row.id: _row(row) for row in await connection.execute(_with_words(together))}

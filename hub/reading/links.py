@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.edges import SUGGESTED
 from hub.reading.filters import limited
 from hub.reading.listing import Listing
 from hub.reading.paging import KeyType, Ordering
+from hub.sight import Sight
 from hub.store.tables import case_records, record_links
 
 
@@ -50,7 +51,7 @@ _BY_ID = Ordering("links", (("id", KeyType.TEXT),), descending=True)
 _COLUMNS = [record_links.c[name] for name in LinkRow.__slots__]
 
 
-def link_listing(wanted: LinkFilter) -> Listing[LinkRow]:
+def link_listing(sight: Sight, wanted: LinkFilter) -> Listing[LinkRow]:
     """Links, the latest found first. Raises UserInputError.
 
     A suggestion whose records are of one dispute anyhow asks nothing of anybody and is left out.
@@ -62,12 +63,14 @@ def link_listing(wanted: LinkFilter) -> Listing[LinkRow]:
         .join(one, one.c.id == c.from_record_id)
         .join(other, other.c.id == c.to_record_id)
         .where(
+            sight.records(one),
+            sight.records(other),
             or_(
                 c.state != SUGGESTED,
                 one.c.dispute_id.is_(None),
                 other.c.dispute_id.is_(None),
                 one.c.dispute_id != other.c.dispute_id,
-            )
+            ),
         )
     )
     if wanted.states is not None:
@@ -84,14 +87,12 @@ def link_listing(wanted: LinkFilter) -> Listing[LinkRow]:
     return Listing(rows, _BY_ID, _row)
 
 
-async def by_id(connection: AsyncConnection, link_id: str) -> LinkRow | None:
+async def by_id(connection: AsyncConnection, sight: Sight, link_id: str) -> LinkRow | None:
     """One link; None where nothing is known under that id."""
-    row = (await connection.execute(_select().where(record_links.c.id == link_id))).first()
+    c = record_links.c
+    both_seen = (sight.record_ids(c.from_record_id), sight.record_ids(c.to_record_id))
+    row = (await connection.execute(select(*_COLUMNS).where(c.id == link_id, *both_seen))).first()
     return None if row is None else _row(row)
-
-
-def _select() -> Select[Any]:
-    return select(*_COLUMNS)
 
 
 def _row(row: Row[Any]) -> LinkRow:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.reading.filters import limited
 from hub.reading.listing import Listing
 from hub.reading.paging import KeyType, Ordering
+from hub.sight import Sight
 from hub.store.tables import case_records, data_keys, disputes, outbound_attempts, outbound_messages
 from hub.vocabulary import MessageState
 
@@ -102,9 +103,9 @@ _COLUMNS = [
 ]
 
 
-def message_listing(wanted: MessageFilter) -> Listing[MessageRow]:
+def message_listing(sight: Sight, wanted: MessageFilter) -> Listing[MessageRow]:
     """Messages, the latest first. Raises UserInputError."""
-    c, rows = outbound_messages.c, _rows()
+    c, rows = outbound_messages.c, _rows(sight)
     for column, values, name in (
         (c.instance, wanted.instances, "instances"), (c.state, wanted.states, "states"),
         (c.command, wanted.commands, "commands"),
@@ -118,9 +119,9 @@ def message_listing(wanted: MessageFilter) -> Listing[MessageRow]:
     return Listing(rows, _BY_ID, _row)
 
 
-async def by_ids(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, MessageRow]:
+async def by_ids(connection: AsyncConnection, sight: Sight, ids: Sequence[str]) -> dict[str, MessageRow]:
     """Messages by their ids."""
-    found = await connection.execute(_rows().where(outbound_messages.c.id.in_(list(ids))))
+    found = await connection.execute(_rows(sight).where(outbound_messages.c.id.in_(list(ids))))
     return {row.id: _row(row) for row in found}
 
 
@@ -153,13 +154,14 @@ async def backlogs(connection: AsyncConnection, instances: Iterable[str]) -> Map
     return {instance: Backlog(**found) for instance, found in counts.items()}
 
 
-def _rows() -> Select[Any]:
+def _rows(sight: Sight) -> Select[Any]:
     return (
         select(*_COLUMNS)
         .select_from(outbound_messages)
         .join(data_keys, data_keys.c.id == outbound_messages.c.data_key_id)
         .outerjoin(case_records, case_records.c.id == outbound_messages.c.record_id)
         .outerjoin(disputes, disputes.c.id == _of_dispute)
+        .where(sight.dispute_ids(_of_dispute))
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.sight import Sight
 from hub.store.tables import case_records, parties
 
 
@@ -38,17 +39,19 @@ def _row(found: Row[Any]) -> PartyRow:
     return PartyRow(*(found._mapping[name] for name in PartyRow.__slots__))
 
 
-async def by_ids(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, PartyRow]:
+async def by_ids(connection: AsyncConnection, sight: Sight, ids: Iterable[str]) -> dict[str, PartyRow]:
     """The parties with these keys; unknown keys are missing."""
-    found = await connection.execute(select(*_COLUMNS).where(parties.c.id.in_(list(ids))))
+    found = await connection.execute(select(*_COLUMNS).where(parties.c.id.in_(list(ids)), sight.parties()))
     return {row.id: _row(row) for row in found}
 
 
-async def of_records(connection: AsyncConnection, record_ids: Iterable[str]) -> Mapping[str, Sequence[PartyRow]]:
+async def of_records(
+    connection: AsyncConnection, sight: Sight, record_ids: Iterable[str]
+) -> Mapping[str, Sequence[PartyRow]]:
     """The parties each record names, in the record's own order."""
     statement = (
         select(*_COLUMNS)
-        .where(parties.c.record_id.in_(list(record_ids)))
+        .where(parties.c.record_id.in_(list(record_ids)), sight.parties())
         .order_by(parties.c.record_id, parties.c.position)
     )
     groups: dict[str, list[PartyRow]] = defaultdict(list)
@@ -57,19 +60,21 @@ async def of_records(connection: AsyncConnection, record_ids: Iterable[str]) -> 
     return groups
 
 
-def _of_disputes(dispute_ids: Iterable[str]) -> Select[Any]:
+def _of_disputes(sight: Sight, dispute_ids: Iterable[str]) -> Select[Any]:
     return (
         select(*_COLUMNS, parties.c.id_index, parties.c.name_plain, case_records.c.dispute_id)
         .join(case_records, case_records.c.id == parties.c.record_id)
-        .where(case_records.c.dispute_id.in_(list(dispute_ids)))
+        .where(case_records.c.dispute_id.in_(list(dispute_ids)), sight.records())
         .order_by(case_records.c.received_at, case_records.c.id, parties.c.position)
     )
 
 
-async def of_disputes(connection: AsyncConnection, dispute_ids: Iterable[str]) -> Mapping[str, Sequence[PartyRow]]:
+async def of_disputes(
+    connection: AsyncConnection, sight: Sight, dispute_ids: Iterable[str]
+) -> Mapping[str, Sequence[PartyRow]]:
     """The parties of each dispute, each person once, in the order in which the records brought them."""
     groups: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in await connection.execute(_of_disputes(dispute_ids)):
+    for row in await connection.execute(_of_disputes(sight, dispute_ids)):
         groups[row.dispute_id].append(row)
     return {dispute_id: _persons(rows) for dispute_id, rows in groups.items()}
 

@@ -15,6 +15,7 @@ from hub.errors import UserInputError
 from hub.reading import paging
 from hub.reading.filters import ANY_DAY, Days, bracket_spellings, in_regions, limited, within
 from hub.reading.paging import KeyType, Ordering, Page, Window
+from hub.sight import Sight
 from hub.store.tables import case_records
 
 
@@ -80,20 +81,22 @@ def _row(found: Row[Any]) -> RecordRow:
     return RecordRow(*(found._mapping[name] for name in RecordRow.__slots__))
 
 
-async def by_ids(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, RecordRow]:
+async def by_ids(connection: AsyncConnection, sight: Sight, ids: Iterable[str]) -> dict[str, RecordRow]:
     """The records with these keys; unknown keys are missing."""
-    found = await connection.execute(select(*_COLUMNS).where(case_records.c.id.in_(list(ids))))
+    found = await connection.execute(select(*_COLUMNS).where(case_records.c.id.in_(list(ids)), sight.records()))
     return {row.id: _row(row) for row in found}
 
 
 async def by_native(
-    connection: AsyncConnection, instance: str, native_id: str, native_no: str | None
+    connection: AsyncConnection, sight: Sight, instance: str, native_id: str, native_no: str | None
 ) -> RecordRow | None:
     """The record an agency knows by that id and number; ``''`` asks for the one without a number.
 
     ``native_no`` may be None where the id has one record only. Raises UserInputError where it has several.
     """
-    statement = select(*_COLUMNS).where(case_records.c.instance == instance, case_records.c.native_id == native_id)
+    statement = select(*_COLUMNS).where(
+        case_records.c.instance == instance, case_records.c.native_id == native_id, sight.records()
+    )
     if native_no is not None:
         statement = statement.where(case_records.c.native_no.in_(bracket_spellings(native_no)))
     found = (await connection.execute(statement.order_by(case_records.c.id).limit(2))).all()
@@ -102,11 +105,13 @@ async def by_native(
     return _row(found[0]) if found else None
 
 
-async def of_disputes(connection: AsyncConnection, dispute_ids: Iterable[str]) -> Mapping[str, Sequence[RecordRow]]:
+async def of_disputes(
+    connection: AsyncConnection, sight: Sight, dispute_ids: Iterable[str]
+) -> Mapping[str, Sequence[RecordRow]]:
     """The records of each dispute, the earliest received first."""
     statement = (
         select(*_COLUMNS)
-        .where(case_records.c.dispute_id.in_(list(dispute_ids)))
+        .where(case_records.c.dispute_id.in_(list(dispute_ids)), sight.records())
         .order_by(case_records.c.received_at, case_records.c.id)
     )
     groups: dict[str, list[RecordRow]] = defaultdict(list)
@@ -115,8 +120,8 @@ async def of_disputes(connection: AsyncConnection, dispute_ids: Iterable[str]) -
     return groups
 
 
-def _chosen(wanted: RecordFilter) -> Select[Any]:
-    rows = select(*_COLUMNS)
+def _chosen(sight: Sight, wanted: RecordFilter) -> Select[Any]:
+    rows = select(*_COLUMNS).where(sight.records())
     for column, values, name in (
         (case_records.c.instance, wanted.instances, "instances"),
         (case_records.c.native_kind, wanted.kinds, "kinds"),
@@ -139,17 +144,17 @@ def _chosen(wanted: RecordFilter) -> Select[Any]:
     return rows.where(*within(case_records.c.received_at, wanted.received))
 
 
-async def page(connection: AsyncConnection, wanted: RecordFilter, asked: Window) -> Page[RecordRow]:
+async def page(connection: AsyncConnection, sight: Sight, wanted: RecordFilter, asked: Window) -> Page[RecordRow]:
     """One page of the list, newest first. Raises UserInputError."""
-    found, more = await paging.fetch(connection, _chosen(wanted), ORDERING, asked)
+    found, more = await paging.fetch(connection, _chosen(sight, wanted), ORDERING, asked)
     return Page([(_row(row), ORDERING.encode((row.received_at, row.id))) for row in found], more)
 
 
-async def total(connection: AsyncConnection, wanted: RecordFilter) -> int:
+async def total(connection: AsyncConnection, sight: Sight, wanted: RecordFilter) -> int:
     """How many records the list holds."""
-    return await paging.total(connection, _chosen(wanted))
+    return await paging.total(connection, _chosen(sight, wanted))
 
 
-async def any_behind(connection: AsyncConnection, wanted: RecordFilter, asked: Window) -> bool:
+async def any_behind(connection: AsyncConnection, sight: Sight, wanted: RecordFilter, asked: Window) -> bool:
     """Whether the list has rows on the other side of the place that the page started from."""
-    return await paging.any_behind(connection, _chosen(wanted), ORDERING, asked)
+    return await paging.any_behind(connection, _chosen(sight, wanted), ORDERING, asked)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.sight import Sight
 from hub.store.tables import case_records, referrals
 
 
@@ -54,12 +55,12 @@ _FIELDS = tuple(name for name in ReferralRow.__slots__ if name != "dispute_id")
 _DISPUTE = func.coalesce(case_records.c.dispute_id, referrals.c.dispute_id)
 
 
-def _standing() -> Select[Any]:
+def _standing(sight: Sight) -> Select[Any]:
     return (
         select(*(referrals.c[name] for name in _FIELDS), _DISPUTE.label("dispute_id"))
         .select_from(referrals)
         .outerjoin(case_records, case_records.c.id == referrals.c.record_id)
-        .where(referrals.c.is_live)
+        .where(referrals.c.is_live, sight.referrals())
         .order_by(referrals.c.sent_at, referrals.c.id)
     )
 
@@ -68,36 +69,40 @@ def _row(found: Row[Any]) -> ReferralRow:
     return ReferralRow(*(found._mapping[name] for name in ReferralRow.__slots__))
 
 
-async def by_ids(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, ReferralRow]:
+async def by_ids(connection: AsyncConnection, sight: Sight, ids: Iterable[str]) -> dict[str, ReferralRow]:
     """The referrals with these keys that stand; others are missing."""
-    found = await connection.execute(_standing().where(referrals.c.id.in_(list(ids))))
+    found = await connection.execute(_standing(sight).where(referrals.c.id.in_(list(ids))))
     return {row.id: _row(row) for row in found}
 
 
-async def of_records(connection: AsyncConnection, record_ids: Iterable[str]) -> Mapping[str, Sequence[ReferralRow]]:
+async def of_records(
+    connection: AsyncConnection, sight: Sight, record_ids: Iterable[str]
+) -> Mapping[str, Sequence[ReferralRow]]:
     """The referrals each record tells of, the earliest sent first."""
     groups: dict[str, list[ReferralRow]] = defaultdict(list)
-    for row in await connection.execute(_standing().where(referrals.c.record_id.in_(list(record_ids)))):
+    for row in await connection.execute(_standing(sight).where(referrals.c.record_id.in_(list(record_ids)))):
         groups[row.record_id].append(_row(row))
     return groups
 
 
-async def of_disputes(connection: AsyncConnection, dispute_ids: Iterable[str]) -> Mapping[str, Sequence[ReferralRow]]:
+async def of_disputes(
+    connection: AsyncConnection, sight: Sight, dispute_ids: Iterable[str]
+) -> Mapping[str, Sequence[ReferralRow]]:
     """The referrals of each dispute over all its records, the earliest sent first."""
     wanted = list(dispute_ids)
     through_records = select(referrals.c.id).join(case_records, case_records.c.id == referrals.c.record_id)
     own = select(referrals.c.id).where(referrals.c.record_id.is_(None), referrals.c.dispute_id.in_(wanted))
     keys = through_records.where(case_records.c.dispute_id.in_(wanted)).union_all(own).subquery()
     groups: dict[str, list[ReferralRow]] = defaultdict(list)
-    for row in await connection.execute(_standing().where(referrals.c.id.in_(select(keys.c.id)))):
+    for row in await connection.execute(_standing(sight).where(referrals.c.id.in_(select(keys.c.id)))):
         groups[row.dispute_id].append(_row(row))
     return groups
 
 
 async def of_events(
-    connection: AsyncConnection, entries: Iterable[tuple[str, str]]
+    connection: AsyncConnection, sight: Sight, entries: Iterable[tuple[str, str]]
 ) -> Mapping[tuple[str, str], ReferralRow]:
     """The referral that each entry (record, source event id) handed over; entries that handed nothing are missing."""
     wanted = tuple_(referrals.c.record_id, referrals.c.source_event_id).in_(list(entries))
-    found = await connection.execute(_standing().where(wanted))
+    found = await connection.execute(_standing(sight).where(wanted))
     return {(row.record_id, row.source_event_id): _row(row) for row in found}

@@ -84,7 +84,7 @@ async def _done(info: Info, decided: Decided) -> LinkPayload:
     suggestion = None
     if decided.link_id is not None:
         async with info.context.store.read() as connection:
-            suggestion = await links.by_id(connection, decided.link_id)
+            suggestion = await links.by_id(connection, info.context.sight, decided.link_id)
     return LinkPayload(
         suggestion=None if suggestion is None else link_suggestion(suggestion),
         records=[case_record(row) for row in records if row is not None],

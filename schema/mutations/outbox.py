@@ -114,5 +114,5 @@ class OutboxMutations:
 async def _shown(info: Info, message_id: str) -> OutboundMessage | None:
     info.context.loaders.forget()
     async with info.context.store.read() as connection:
-        row = (await by_ids(connection, [message_id])).get(message_id)
+        row = (await by_ids(connection, info.context.sight, [message_id])).get(message_id)
     return None if row is None else outbound_message(row)

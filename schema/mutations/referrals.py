@@ -10,7 +10,6 @@ import strawberry
 from hub import referral_acts, referring
 from hub.acts import Act
 from hub.errors import MissingFieldError, UserInputError
-from hub.reading import referrals as reading
 from hub.referring import Matters, Target
 from hub.vocabulary import (
     AgencyKind,
@@ -228,8 +227,7 @@ async def _done(
 
 async def _is_ours(info: Info, referral_id: str) -> bool:
     """Whether it is a hand-over of ours to somebody else."""
-    async with info.context.store.read() as connection:
-        row = (await reading.by_ids(connection, [referral_id])).get(referral_id)
+    row = await info.context.loaders.referrals.load(referral_id)
     return row is not None and row.direction == ReferralDirection.OUT.value
 
 

@@ -54,5 +54,5 @@ class LinkQueries:
         last: Last = None,
         before: Before = None,
     ) -> Connection[LinkSuggestion]:
-        listing = link_listing((filter or LinkSuggestionFilterInput()).to_filter())
+        listing = link_listing(info.context.sight, (filter or LinkSuggestionFilterInput()).to_filter())
         return await listed(info.context.store, listing, link_suggestion, first, after, last, before)

@@ -42,7 +42,7 @@ class OutboxQueries:
         last: Last = None,
         before: Before = None,
     ) -> Connection[OutboundMessage]:
-        listing = message_listing((filter or OutboundMessageFilterInput()).to_filter())
+        listing = message_listing(info.context.sight, (filter or OutboundMessageFilterInput()).to_filter())
         return await listed(info.context.store, listing, outbound_message, first, after, last, before)
 
     @strawberry.field(description="Messages that wait for a person: dead letters and uncertain ones, the latest first.")
@@ -57,5 +57,5 @@ class OutboxQueries:
         last: Last = None,
         before: Before = None,
     ) -> Connection[OutboundMessage]:
-        listing = message_listing(MessageFilter(instances, DEAD_STATES))
+        listing = message_listing(info.context.sight, MessageFilter(instances, DEAD_STATES))
         return await listed(info.context.store, listing, outbound_message, first, after, last, before)

@@ -81,7 +81,14 @@ class Figure:
         after = asked.place and base64.urlsafe_b64encode(asked.place[0].encode()).rstrip(b"=").decode()
         async with info.context.store.read() as connection:
             return await figures.units(
-                connection, self.id, self.start, self.end, self.region, first=asked.size, after=after or None
+                connection,
+                info.context.sight,
+                self.id,
+                self.start,
+                self.end,
+                self.region,
+                first=asked.size,
+                after=after or None,
             )
 
 
@@ -113,4 +120,6 @@ async def figures_of(info: Info, ids: list[str] | None, start: Day, end: Day, re
     if ids is not None and len(ids) > len(figures.DEFINITIONS):
         raise UserInputError(f"ids takes at most {len(figures.DEFINITIONS)} values")
     async with info.context.store.read() as connection:
-        return [figure(value) for value in await figures.compute(connection, ids, start, end, region)]
+        return [
+            figure(value) for value in await figures.compute(connection, info.context.sight, ids, start, end, region)
+        ]

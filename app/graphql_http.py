@@ -47,7 +47,8 @@ class MalformedError(Exception):
 class GraphQLOverHttp:
     """The endpoint: one request in, one answer out, every time with a fresh context."""
 
-    runner: Runner
+    #: answers for a role, over the schema as that role sees it
+    runner_of: Callable[[str], Runner]
     new_context: Callable[[Principal], Context]
     observe: Observe
 
@@ -62,7 +63,9 @@ class GraphQLOverHttp:
         except MalformedError as problem:
             self.observe(perf_counter() - started, "malformed")
             return _malformed(problem, media_type or JSON)
-        answer = await self.runner.run(asked, self.new_context(principal), only_queries=request.method != "POST")
+        answer = await self.runner_of(principal.role).run(
+            asked, self.new_context(principal), only_queries=request.method != "POST"
+        )
         self.observe(perf_counter() - started, "refused" if answer.refused else "ran")
         return _respond(answer, media_type)
 

@@ -31,10 +31,10 @@ from hub.principal import Principal
 from hub.store import migrate
 from hub.store.engine import Store
 from hub.vocabulary import CountyTables
-from schema.build import build, executable, new_context
+from schema.build import new_context
 from schema.context import Context
 from schema.errors import report
-from schema.execution import Runner
+from schema.seen_by import runner_for
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -62,7 +62,7 @@ def create_app(
     def context(principal: Principal) -> Context:
         return new_context(desk, tables(), principal)
 
-    graphql = GraphQLOverHttp(Runner(executable(build())), context, _observer(registry))
+    graphql = GraphQLOverHttp(runner_for, context, _observer(registry))
     page = query_page()
     partners = ConnectorGauges(registry)
 

@@ -1,7 +1,7 @@
 """What each kind of consumer may see and do: one readable file a role in ``hub/data/access``. A missing rule means no.
 
 A role's file names bundles of fields (``bundles.toml``: GraphQL types and their fields), the rows it sees, what is
-masked or removed of what it sees, and its limits. Vocabulary: consumer → role → permissions, filters, redactions.
+masked or removed of what it sees, and its limits. ``tests.toml`` says which fields a filter or an order tests.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from hub.errors import ConfigurationError
@@ -30,6 +31,10 @@ class Redaction(Enum):
     REMOVE = "REMOVE"
 
 
+#: types whose members test values: one that ``tests.toml`` forgets is no one's
+TESTING = ("Filter", "OrderField", "Facet")
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Which rows a role sees; see ``Sight`` for what each means."""
@@ -41,6 +46,7 @@ class Rows:
     own_channels: bool = False
     only_with_part: bool = True
     only_own_records: bool = True
+    every_message: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Access:
     about: str
     fields: Mapping[str, frozenset[str]] | None = field(default_factory=dict)
     redactions: Mapping[str, Redaction] = field(default_factory=dict)
+    #: what an input field or an order tests, by its coordinate, e.g. ``DisputeFilter.text``
+    tests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rows: Rows = Rows()
     limits: Limits = Limits()
 
@@ -78,6 +86,18 @@ class Access:
         """Whether the field is shown whole: only then may it be searched, filtered or sorted by."""
         return self.may_see(coordinate) and coordinate not in self.redactions
 
+    def may_test(self, coordinate: str) -> bool:
+        """Whether an input field or enum value may be used: whoever tests a value reads it.
+
+        What ``tests.toml`` does not name tests nothing, but a filter or an order that it does not name is no one's.
+        """
+        if self.fields is None:
+            return True
+        tested = self.tests.get(coordinate)
+        if tested is None:
+            return not coordinate.partition(".")[0].endswith(TESTING)
+        return all(self.may_read(one) for one in tested)
+
     def sight(self, principal: Principal) -> Sight:
         """The rows that this principal sees."""
         if self.fields is None:
@@ -91,6 +111,7 @@ class Access:
             channels=principal.channels if rows.own_channels else None,
             only_with_part=rows.only_with_part,
             only_own_records=rows.only_own_records,
+            every_message=rows.every_message,
             agency=principal.agency,
             instances=principal.instances,
             name=plain_name(principal.name),
@@ -116,13 +137,18 @@ def access_of(role: str) -> Access:
 def all_roles() -> Mapping[str, Access]:
     """Every role that has a file, by name. Raises ConfigurationError where a file says what is not understood."""
     folder = files("hub") / "data" / "access"
-    bundles = _bundles(tomllib.loads((folder / "bundles.toml").read_text(encoding="utf-8")))
+    bundles = _bundles(_table(folder / "bundles.toml"))
+    tests = {name: tuple(needs) for name, needs in _table(folder / "tests.toml").items()}
     found = {}
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith(".toml") and entry.name != "bundles.toml":
+        if entry.name.endswith(".toml") and entry.name not in ("bundles.toml", "tests.toml"):
             name = entry.name.removesuffix(".toml")
-            found[name] = _access(name, tomllib.loads(entry.read_text(encoding="utf-8")), bundles)
+            found[name] = _access(name, _table(entry), bundles, tests)
     return found
+
+
+def _table(file: Traversable) -> Mapping[str, Any]:
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 Bundles = Mapping[str, Mapping[str, frozenset[str]]]
@@ -134,12 +160,12 @@ def _bundles(table: Mapping[str, Any]) -> Bundles:
     }
 
 
-def _access(name: str, table: Mapping[str, Any], bundles: Bundles) -> Access:
+def _access(name: str, table: Mapping[str, Any], bundles: Bundles, tests: Mapping[str, tuple[str, ...]]) -> Access:
     try:
         return Access(
             name, table["zh"], table["en"], table["about"], _fields(name, table, bundles),
             {coordinate: Redaction(kind) for coordinate, kind in table.get("redactions", {}).items()},
-            _rows(table["rows"]), Limits(**table["limits"]),
+            tests, _rows(table["rows"]), Limits(**table["limits"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as exc:
         raise ConfigurationError(f"hub/data/access/{name}.toml is not understood: {exc}") from exc

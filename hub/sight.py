@@ -35,6 +35,8 @@ class Sight:
     only_with_part: bool = True
     #: of these disputes, only the records of their own agency and the hand-overs from and to it
     only_own_records: bool = True
+    #: messages to partners whatever they are about: their outline holds nobody's words
+    every_message: bool = False
     agency: str = ""
     instances: tuple[str, ...] = ()
     #: their own name, as parties are compared: an accusation against it, or against their unit, is hidden
@@ -106,6 +108,10 @@ class Sight:
         if self.only_own_records:
             own_act = and_(own_act, self._is_between(of))
         return or_(self.record_ids(of.c.record_id), own_act)
+
+    def messages(self, dispute_id: ColumnElement[Any]) -> Condition:
+        """The message to a partner is seen: of a seen dispute, or for who keeps the outbox going."""
+        return true() if self.every_message else self.dispute_ids(dispute_id)
 
     def attachments(self, of: FromClause = attachments) -> Condition:
         """The file is seen: of a seen record, and itself not more closed than may be seen."""

@@ -21,8 +21,12 @@ async def find_nodes(info: Info, ids: Sequence[str]) -> list[Node | None]:
 
 
 async def _find(info: Info, id: str) -> Node | None:
-    find = _BY_PREFIX.get(id.partition("_")[0])
-    return None if find is None else await find(info, id)
+    named = _BY_PREFIX.get(id.partition("_")[0])
+    if named is None:
+        return None
+    type_name, find = named
+    # a type that the role has not is not told from an id that nobody has
+    return await find(info, id) if info.context.access.may_see(f"{type_name}.id") else None
 
 
 async def _dispute(info: Info, id: str) -> Node | None:
@@ -55,11 +59,11 @@ async def _attachment(info: Info, id: str) -> Node | None:
     return None if row is None else attachment(row)
 
 
-_BY_PREFIX: dict[str, Callable[[Info, str], Awaitable[Node | None]]] = {
-    "dsp": _dispute,
-    "rec": _record,
-    "evt": _event,
-    "ref": _referral,
-    "pty": _party,
-    "att": _attachment,
+_BY_PREFIX: dict[str, tuple[str, Callable[[Info, str], Awaitable[Node | None]]]] = {
+    "dsp": ("Dispute", _dispute),
+    "rec": ("CaseRecord", _record),
+    "evt": ("HandlingEvent", _event),
+    "ref": ("Referral", _referral),
+    "pty": ("Party", _party),
+    "att": ("Attachment", _attachment),
 }

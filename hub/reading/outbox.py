@@ -161,7 +161,7 @@ def _rows(sight: Sight) -> Select[Any]:
         .join(data_keys, data_keys.c.id == outbound_messages.c.data_key_id)
         .outerjoin(case_records, case_records.c.id == outbound_messages.c.record_id)
         .outerjoin(disputes, disputes.c.id == _of_dispute)
-        .where(sight.dispute_ids(_of_dispute))
+        .where(sight.messages(_of_dispute))
     )
 
 

@@ -46,7 +46,7 @@ async def acted(
         info.context.loaders.forget()
         return await show(info, result)
 
-    return await answered(payload, input, run)
+    return await answered(info, payload, input, run)
 
 
 def once_key(info: Info, payload: type[MutationPayload], input: MutationInput) -> OnceKey | None:

@@ -23,6 +23,8 @@ from hub.errors import (
 )
 from hub.once import IdempotencyMismatchError
 from hub.vocabulary import UserErrorCode
+from schema.context import Info
+from schema.mutations.targets import require_seen
 
 #: which refusals a caller is told, the narrowest first
 _CODES: tuple[tuple[type[HubError], UserErrorCode], ...] = (
@@ -62,9 +64,10 @@ class MutationInput:
 P = TypeVar("P", bound=MutationPayload)
 
 
-async def answered(payload: type[P], input: MutationInput, act: Callable[[], Awaitable[P]]) -> P:
+async def answered(info: Info, payload: type[P], input: MutationInput, act: Callable[[], Awaitable[P]]) -> P:
     """The payload of ``act``, or an empty one that names why it was refused."""
     try:
+        await require_seen(info, input)
         done = await act()
     except HubError as refused:
         code = next((code for kind, code in _CODES if isinstance(refused, kind)), None)

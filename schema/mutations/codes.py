@@ -41,4 +41,4 @@ class CodeMutations:
             done = await worklist.explain(info.context.desk, info.context.tables, [meant])
             return MapCodePayload(native_code=native_code(meant), queued=done.records, instances=list(done.instances))
 
-        return await answered(MapCodePayload, input, act)
+        return await answered(info, MapCodePayload, input, act)

@@ -34,4 +34,4 @@ class DriftMutations:
             done = await accept(info.context.desk, str(input.id), by=info.context.decider, kind=input.kind)
             return AcceptDriftPayload(drift=drift(done))
 
-        return await answered(AcceptDriftPayload, input, act)
+        return await answered(info, AcceptDriftPayload, input, act)

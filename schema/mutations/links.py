@@ -103,7 +103,7 @@ class LinkMutations:
             )  # fmt: skip
             return await _done(info, decided)
 
-        return await answered(LinkPayload, input, act)
+        return await answered(info, LinkPayload, input, act)
 
     @strawberry.mutation(description="Put a record into a dispute.")
     async def link_record(self, info: Info, input: LinkRecordInput) -> LinkPayload | None:
@@ -114,7 +114,7 @@ class LinkMutations:
             )  # fmt: skip
             return await _done(info, decided)
 
-        return await answered(LinkPayload, input, act)
+        return await answered(info, LinkPayload, input, act)
 
     @strawberry.mutation(
         description="Take a record out of its dispute. No rule joins it with any record left behind again."
@@ -127,7 +127,7 @@ class LinkMutations:
             )  # fmt: skip
             return await _done(info, decided)
 
-        return await answered(LinkPayload, input, act)
+        return await answered(info, LinkPayload, input, act)
 
     @strawberry.mutation(
         description="Make one dispute of two. The one whose first record was received first goes on; the other's code "
@@ -141,7 +141,7 @@ class LinkMutations:
             )  # fmt: skip
             return await _done(info, decided)
 
-        return await answered(LinkPayload, input, act)
+        return await answered(info, LinkPayload, input, act)
 
     @strawberry.mutation(description="Give a merged dispute its own records back, under its own code.")
     async def unmerge_disputes(self, info: Info, input: UnmergeDisputesInput) -> LinkPayload | None:
@@ -152,4 +152,4 @@ class LinkMutations:
             )  # fmt: skip
             return await _done(info, decided)
 
-        return await answered(LinkPayload, input, act)
+        return await answered(info, LinkPayload, input, act)

@@ -83,7 +83,7 @@ class OutboxMutations:
                 queued = before.result["queued"]
             return RetryDeadLettersPayload(queued=sum(queued.values()), instances=sorted(queued))
 
-        return await answered(RetryDeadLettersPayload, input, act)
+        return await answered(info, RetryDeadLettersPayload, input, act)
 
     @strawberry.mutation(description="Set a message aside for good: not sent any more, what stands behind it goes on.")
     async def discard_dead_letter(self, info: Info, input: DiscardDeadLetterInput) -> DiscardDeadLetterPayload | None:
@@ -95,7 +95,7 @@ class OutboxMutations:
                 )  # fmt: skip
             return DiscardDeadLetterPayload(message=await _shown(info, str(input.id)))
 
-        return await answered(DiscardDeadLetterPayload, input, act)
+        return await answered(info, DiscardDeadLetterPayload, input, act)
 
     @strawberry.mutation(description="Decide an uncertain message by what the partner said.")
     async def decide_uncertain(self, info: Info, input: DecideUncertainInput) -> DecideUncertainPayload | None:
@@ -108,7 +108,7 @@ class OutboxMutations:
                 )  # fmt: skip
             return DecideUncertainPayload(message=await _shown(info, str(input.id)))
 
-        return await answered(DecideUncertainPayload, input, act)
+        return await answered(info, DecideUncertainPayload, input, act)
 
 
 async def _shown(info: Info, message_id: str) -> OutboundMessage | None:

@@ -49,7 +49,7 @@ class QuarantineMutations:
             queued = await quarantine.retry_later(info.context.desk, ids, input.instance)
             return RetryQuarantinedPayload(queued=sum(queued.values()), instances=sorted(queued))
 
-        return await answered(RetryQuarantinedPayload, input, act)
+        return await answered(info, RetryQuarantinedPayload, input, act)
 
     @strawberry.mutation(description="Set an item aside for good: never tried again, still listed as DISCARDED.")
     async def discard_quarantined(self, info: Info, input: DiscardQuarantinedInput) -> DiscardQuarantinedPayload | None:
@@ -62,4 +62,4 @@ class QuarantineMutations:
                 row = await worklists.quarantined(connection, id)
             return DiscardQuarantinedPayload(item=None if row is None else quarantined_item(row))
 
-        return await answered(DiscardQuarantinedPayload, input, act)
+        return await answered(info, DiscardQuarantinedPayload, input, act)

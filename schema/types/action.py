@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import strawberry
 
 from hub.workflow import Possible
+from schema.context import Info
 
 
 @strawberry.type(description="A mutation that is possible now.")
@@ -16,6 +19,11 @@ class AvailableAction:
     )
 
 
-def available_action(one: Possible) -> AvailableAction:
-    """The public form of what is possible."""
-    return AvailableAction(name=one.name, missing=list(one.missing))
+def available_actions(info: Info, possible: Iterable[Possible]) -> list[AvailableAction]:
+    """What of the possible the asker's role may do."""
+    access = info.context.access
+    return [
+        AvailableAction(name=one.name, missing=list(one.missing))
+        for one in possible
+        if access.may_see(f"Mutation.{one.name}")
+    ]

@@ -13,7 +13,7 @@ from hub.workflow import dispute_actions
 from schema.connection import After, Before, Connection, First, Last
 from schema.context import Info
 from schema.scalars import Instant, Money, instant
-from schema.types.action import AvailableAction, available_action
+from schema.types.action import AvailableAction, available_actions
 from schema.types.attachment import Attachment, attachment
 from schema.types.event import HandlingEvent, Kinds, history_of
 from schema.types.node import Node
@@ -62,7 +62,7 @@ class Dispute(Node):
         rows = await info.context.loaders.dispute_referrals.load(self.row.id)
         if self.row.merged_into is not None:
             return []
-        return [available_action(one) for one in dispute_actions(self.row.state, rows)]
+        return available_actions(info, dispute_actions(self.row.state, rows))
 
     @strawberry.field(description="The agency that has it in hand.")
     async def holder(self, info: Info) -> Agency | None:

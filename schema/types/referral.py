@@ -11,7 +11,7 @@ from hub.vocabulary import Channel, Outcome, ReferralDirection, ReferralMode, Re
 from hub.workflow import referral_actions
 from schema.context import Info
 from schema.scalars import Instant, instant
-from schema.types.action import AvailableAction, available_action
+from schema.types.action import AvailableAction, available_actions
 from schema.types.node import Node
 from schema.types.reference import Agency, agency_of
 
@@ -56,7 +56,7 @@ class Referral(Node):
         if self.row.dispute_id is None:
             return []
         about = await info.context.loaders.disputes.load(self.row.dispute_id)
-        return [] if about is None else [available_action(one) for one in referral_actions(self.row, about.state)]
+        return [] if about is None else available_actions(info, referral_actions(self.row, about.state))
 
     @strawberry.field(description="The hand-over to the centre that this one goes on from.")
     async def parent(self, info: Info) -> Referral | None:

@@ -7,6 +7,7 @@ from the rules of the principal's role (``hub.access``) and what the principal w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
@@ -14,6 +15,15 @@ from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, sele
 from hub.store.tables import agencies, attachments, case_records, disputes, handling_events, parties, referrals
 
 Condition = ColumnElement[bool]
+
+
+class Rule(Enum):
+    """Why a dispute is hidden: the rule that does not hold."""
+
+    CLASSIFICATION = "classification"
+    REGION = "region"
+    CHANNEL = "channel"
+    PART = "part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +54,18 @@ class Sight:
 
     def disputes(self, of: FromClause = disputes) -> Condition:
         """The dispute is seen."""
-        if self.everything:
-            return true()
+        return true() if self.everything else and_(*self.dispute_rules(of).values())
+
+    def dispute_rules(self, of: FromClause) -> dict[Rule, Condition]:
+        """Each rule by itself; a dispute is seen where all of them hold."""
         closed: list[Condition] = [of.c.classification.in_(sorted(self.classifications))]
         if self.classifications_in_hand and self.agency:
             in_hand = sorted(self.classifications_in_hand)
             closed.append(and_(of.c.classification.in_(in_hand), of.c.holder_code == self.agency))
-        rules: list[Condition] = [or_(*closed), *self._scope(of)]
+        rules = {Rule.CLASSIFICATION: or_(*closed), **self._scope(of)}
         if self.only_with_part:
-            rules.append(self._has_part(of))
-        return and_(*rules)
+            rules[Rule.PART] = self._has_part(of)
+        return rules
 
     def records(self, of: FromClause = case_records) -> Condition:
         """The record is seen: its dispute is, and itself is not more closed than may be seen."""
@@ -62,7 +74,7 @@ class Sight:
         own = self._own(of)
         seen = disputes.alias("seen_dispute")
         in_dispute = exists(select(1).where(seen.c.id == of.c.dispute_id, self.disputes(seen)))
-        loose = and_(of.c.dispute_id.is_(None), *self._scope(of), *([own] if self.only_with_part else []))
+        loose = and_(of.c.dispute_id.is_(None), *self._scope(of).values(), *([own] if self.only_with_part else []))
         open_enough = or_(
             of.c.classification.in_(sorted(self.classifications)),
             and_(of.c.classification.in_(sorted(self.classifications_in_hand)), in_dispute),
@@ -122,12 +134,13 @@ class Sight:
             open_enough = or_(open_enough, of.c.classification == "RESTRICTED")
         return and_(open_enough, self.record_ids(of.c.record_id))
 
-    def _scope(self, of: FromClause) -> list[Condition]:
-        rules: list[Condition] = []
+    def _scope(self, of: FromClause) -> dict[Rule, Condition]:
+        rules: dict[Rule, Condition] = {}
         if self.regions is not None:
-            rules.append(or_(false(), *(of.c.region_code.startswith(code, autoescape=True) for code in self.regions)))
+            within = (of.c.region_code.startswith(code, autoescape=True) for code in self.regions)
+            rules[Rule.REGION] = or_(false(), *within)
         if self.channels is not None:
-            rules.append(of.c.channel.in_(self.channels))
+            rules[Rule.CHANNEL] = of.c.channel.in_(self.channels)
         return rules
 
     def _own(self, of: FromClause) -> Condition:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli import (
+    access,
     calendar,
     codes,
     connectors,
@@ -81,6 +82,7 @@ app.command()(replay.replay)
 app.command()(trace.trace)
 app.command()(figures.figures)
 app.command()(doctor.doctor)
+app.add_typer(access.app, name="access")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(outbox.app, name="outbox")

@@ -134,6 +134,10 @@ class Sight:
             open_enough = or_(open_enough, of.c.classification == "RESTRICTED")
         return and_(open_enough, self.record_ids(of.c.record_id))
 
+    def covers_region(self, code: str) -> bool:
+        """Whether what lies in that region could be seen."""
+        return self.everything or self.regions is None or code.startswith(self.regions)
+
     def _scope(self, of: FromClause) -> dict[Rule, Condition]:
         rules: dict[Rule, Condition] = {}
         if self.regions is not None:

@@ -255,6 +255,18 @@ async def test_an_act_on_what_is_hidden_finds_nothing_and_changes_nothing(store:
     assert refused["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
+async def test_a_township_registers_what_is_its_own_and_nothing_else(store: Store) -> None:
+    asker = Asker(store, who("township_operator", regions=(TOWN,)))
+    register = """mutation ($region: String!) { registerDispute(input: { title: "通行", regionCode: $region,
+      category: "0201", parties: [{ role: APPLICANT, name: "王芳" }] })
+      { userErrors { code field } dispute { state } } }"""
+    for elsewhere in ("620725203", "6207", ""):
+        done = (await asker.data(register, region=elsewhere))["registerDispute"]
+        assert done == {"userErrors": [{"code": "INVALID_VALUE", "field": "regionCode"}], "dispute": None}
+    done = (await asker.data(register, region=f"{TOWN}001"))["registerDispute"]
+    assert done == {"userErrors": [], "dispute": {"state": "REGISTERED"}}
+
+
 async def test_only_actions_that_the_role_has_are_offered(store: Store) -> None:
     query = '{ dispute(id: "dsp_620725_000001") { availableActions { name } } }'
     offered = (await Asker(store, who("centre_operator")).data(query))["dispute"]["availableActions"]

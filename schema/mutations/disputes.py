@@ -121,6 +121,8 @@ class DisputeMutations:
 
         async def act(decided: Act) -> dict[str, Any]:
             at = input.at
+            if not info.context.sight.covers_region(input.region_code.strip()):
+                raise UserInputError("the region is none of yours", hint="See viewer { regions }.", field="regionCode")
             return {"dispute": await registering.register_dispute(info.context.desk, told(), decided, at=at)}
 
         return await acted(info, DisputePayload, input, act, _shown)

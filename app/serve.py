@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.hooks import Hooks
 from app.logging import told
+from app.sequencing import keep_sequencing
 from app.web import create_app, server
 from app.wiring import Hub
 from hub.errors import ConfigurationError
@@ -36,6 +37,7 @@ async def serve_graphql(
     # signals are the caller's: uvicorn would take them and raise them again at its end
     setattr(running, "capture_signals", contextlib.nullcontext)  # noqa: B010 — its type is a detail of uvicorn's
     serving = asyncio.create_task(_serve(running.serve()))
+    sequencing: asyncio.Task[None] | None = None
     try:
         while not running.started and not serving.done():  # noqa: ASYNC110 — uvicorn has no event for it
             await asyncio.sleep(0.02)
@@ -45,8 +47,12 @@ async def serve_graphql(
         _log.info("serving", address=address)
         if on_ready is not None:
             on_ready(address)
+        sequencing = asyncio.create_task(keep_sequencing(hub.desk, lambda: None))
         await _until_stopped(hub, stop, serving)
     finally:
+        if sequencing is not None:
+            sequencing.cancel()
+            await asyncio.wait({sequencing})
         running.should_exit = True
         await serving
         await hooks.close()

@@ -22,6 +22,7 @@ from hub.errors import LeaseLostError
 from hub.store.leases import Lease, acquire, lock, release
 from hub.store.lookup import chunks
 from hub.store.tables import public_log, unsequenced
+from hub.store.wakeups import announce_growth
 
 LEASE = "sequencer"
 LEASE_FOR = timedelta(seconds=30)
@@ -99,6 +100,7 @@ async def _one_batch(desk: Desk, lease: Lease, batch: int) -> int:
         await tx.execute(insert(public_log), rows)
         for part in chunks(row["entry_id"] for row in rows):
             await tx.execute(delete(unsequenced).where(unsequenced.c.entry_id.in_(part)))
+        await announce_growth(tx)
         return len(rows)
 
 

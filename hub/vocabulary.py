@@ -373,6 +373,13 @@ class HeldReason(Term):
     WORKED = ("WORKED", "均有人工办理", "Persons work on both disputes")
 
 
+class ChangeKind(Term):
+    """What an entry of the public log is (变更种类)."""
+
+    EVENT = ("EVENT", "办理环节", "Something happened, in a record or by an act in a dispute")
+    LINK = ("LINK", "关联决定", "Evidence that two records belong together was found, decided or fell")
+
+
 class RegionLevel(Term):
     """Tier of an administrative region (区划层级)."""
 
@@ -503,7 +510,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
             DriftKind, UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason,
-            Performance, TransferGround, MessageState, Solved, Satisfaction,
+            Performance, TransferGround, MessageState, Solved, Satisfaction, ChangeKind,
         )
     }
 )  # fmt: skip

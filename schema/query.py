@@ -15,6 +15,7 @@ from schema.context import Info
 from schema.enums import DisputeOrderField, Locale
 from schema.inputs import CaseRecordFilterInput, DisputeFilterInput, DisputeOrder
 from schema.nodes import find_nodes
+from schema.queries.changes import ChangeQueries
 from schema.queries.links import LinkQueries
 from schema.queries.outbox import OutboxQueries
 from schema.queries.worklists import WorklistQueries
@@ -29,7 +30,7 @@ from schema.vocabularies import vocabularies_of
 
 
 @strawberry.type(description="Every question that can be asked.")
-class Query(LinkQueries, WorklistQueries, OutboxQueries):
+class Query(LinkQueries, WorklistQueries, OutboxQueries, ChangeQueries):
     @strawberry.field(description="Anything by its global id; null where nothing is known under it.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return (await find_nodes(info, [id]))[0]

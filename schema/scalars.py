@@ -52,6 +52,15 @@ def _read_day(value: Any) -> date:
     return day
 
 
+def _read_long(value: Any) -> int:
+    # a bool is an int to Python, and a whole float is one to JavaScript
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**53) < value < 2**53:
+        raise GraphQLError("a Long is a whole number below 2^53")
+    return value
+
+
 def _refuse(value: Any) -> Any:
     raise GraphQLError("this scalar is never an argument")
 
@@ -79,7 +88,7 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         name="Long",
         description="A whole number below 2^53, written as a JSON number.",
         serialize=int,
-        parse_value=_refuse,
+        parse_value=_read_long,
     ),
     Json: strawberry.scalar(
         name="JSON",

@@ -114,12 +114,21 @@ class Store:
         self.kind = engine.dialect.name
         #: whether everybody who writes waits for everybody else
         self.has_one_writer = self.kind == "sqlite"
+        self._steady = engine if self.has_one_writer else engine.execution_options(isolation_level="REPEATABLE READ")
         self.turns = turns or (Turns() if self.has_one_writer else NoTurns())
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading; whatever it began is rolled back."""
         async with self.engine.connect() as connection:
+            yield connection
+            await connection.rollback()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Like ``read``, and all its statements see the database as of one moment: its first statement's."""
+        # SQLite's WAL gives every transaction that anyhow
+        async with self._steady.connect() as connection:
             yield connection
             await connection.rollback()
 

@@ -27,7 +27,7 @@ _ORDER = (
     tables.disputes, tables.case_records, tables.parties, tables.referrals, tables.handling_events,
     tables.record_entries, tables.event_words, tables.public_log, tables.regions, tables.agencies,
     tables.connector_states, tables.connector_incidents, tables.sync_runs, tables.reconciliations, tables.jobs,
-    tables.mapping_worklist,
+    tables.mapping_worklist, tables.attachment_contents, tables.attachments,
 )  # fmt: skip
 
 _USUAL: Mapping[str, Mapping[str, Any]] = {

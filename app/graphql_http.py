@@ -59,10 +59,10 @@ class GraphQLOverHttp:
         try:
             if media_type is None:
                 raise MalformedError(406, f"answers come as {GRAPHQL_JSON} or {JSON}")
-            asked = await _asked(request)
+            asked = await read_request(request)
         except MalformedError as problem:
             self.observe(perf_counter() - started, "malformed")
-            return _malformed(problem, media_type or JSON)
+            return malformed(problem, media_type or JSON)
         answer = await self.runner_of(principal.role).run(
             asked, self.new_context(principal), only_queries=request.method != "POST"
         )
@@ -70,10 +70,11 @@ class GraphQLOverHttp:
         return _respond(answer, media_type)
 
 
-async def _asked(request: HttpRequest) -> Request:
+async def read_request(request: HttpRequest) -> Request:
+    """The GraphQL request in a GET or POST. Raises MalformedError."""
     if request.method == "POST":
         _check_content_type(request.headers.get("content-type"))
-        return _read_map(_json(await _body(request)))
+        return read_map(_json(await _body(request)))
     if len(request.url.query) > MAX_QUERY_STRING:
         raise MalformedError(414, "the address is too long; use POST")
     given: dict[str, Any] = dict(request.query_params)
@@ -82,7 +83,7 @@ async def _asked(request: HttpRequest) -> Request:
             given[name] = _json(given[name].encode("utf-8", "surrogatepass"))
         else:
             given.pop(name, None)
-    return _read_map(given)
+    return read_map(given)
 
 
 async def _body(request: HttpRequest) -> bytes:
@@ -115,7 +116,8 @@ def _json(text: bytes) -> Any:
         raise MalformedError(400, "this is not JSON in UTF-8") from None
 
 
-def _read_map(given: Any) -> Request:
+def read_map(given: Any) -> Request:
+    """The GraphQL request in parsed JSON. Raises MalformedError."""
     if isinstance(given, list):
         raise MalformedError(400, "batches are not accepted; send one request each")
     if not isinstance(given, dict):
@@ -171,7 +173,8 @@ def _respond(answer: Answer, media_type: str) -> Response:
     return Response(orjson.dumps(answer.payload), status, {"Content-Type": f"{media_type}; charset=utf-8", **headers})
 
 
-def _malformed(problem: MalformedError, media_type: str) -> Response:
+def malformed(problem: MalformedError, media_type: str = JSON) -> Response:
+    """The answer to an HTTP request that holds no GraphQL request."""
     body = orjson.dumps({"errors": [{"message": problem.message, "extensions": {"code": "BAD_REQUEST"}}]})
     headers = {"Content-Type": f"{media_type}; charset=utf-8", **problem.headers}
     return Response(body, problem.status, headers)

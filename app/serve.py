@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.graphql_live import Live
 from app.hooks import Hooks
 from app.logging import told
 from app.sequencing import keep_sequencing
@@ -33,7 +34,9 @@ async def serve_graphql(
     where = host or hub.settings.host
     wanted = hub.settings.port if port is None else port
     hooks = Hooks(hub)
-    running = server(create_app(hub.desk, lambda: hub.tables, hooks), where, wanted)
+    app = create_app(hub.desk, lambda: hub.tables, hooks)
+    live: Live = app.state.live
+    running = server(app, where, wanted)
     # signals are the caller's: uvicorn would take them and raise them again at its end
     setattr(running, "capture_signals", contextlib.nullcontext)  # noqa: B010 — its type is a detail of uvicorn's
     serving = asyncio.create_task(_serve(running.serve()))
@@ -47,12 +50,13 @@ async def serve_graphql(
         _log.info("serving", address=address)
         if on_ready is not None:
             on_ready(address)
-        sequencing = asyncio.create_task(keep_sequencing(hub.desk, lambda: None))
+        sequencing = asyncio.create_task(keep_sequencing(hub.desk, live.feed.wake))
         await _until_stopped(hub, stop, serving)
     finally:
         if sequencing is not None:
             sequencing.cancel()
             await asyncio.wait({sequencing})
+        live.close()
         running.should_exit = True
         await serving
         await hooks.close()

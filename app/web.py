@@ -15,18 +15,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from app.authentication import Authenticate, whoever_is_here
 from app.connector_metrics import ConnectorGauges
 from app.files_http import file_route
-from app.graphql_http import GraphQLOverHttp
+from app.graphql_http import GraphQLOverHttp, MalformedError, malformed, read_request
+from app.graphql_live import Limits, Live, LiveMetrics, Still, still_here
+from app.graphql_live_events import answer_events, wants_events
+from app.graphql_live_socket import serve_socket
+from app.graphql_live_wire import Wire
 from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
 from hub.desk import Desk
 from hub.errors import ConfigurationError
+from hub.feed import Feed
 from hub.principal import Principal
 from hub.store import migrate
 from hub.store.engine import Store
@@ -52,15 +58,21 @@ def create_app(
     tables: Callable[[], CountyTables],
     hooks: Hooks | None = None,
     authenticate: Authenticate = whoever_is_here,
+    still: Still = still_here,
+    limits: Limits | None = None,
 ) -> Starlette:
     """The application over an open store. ``tables`` gives the county's codes as they are now.
 
-    Without ``hooks`` no webhooks are taken.
+    Without ``hooks`` no webhooks are taken. ``app.state.live`` is to be closed before the server goes down.
     """
     registry = CollectorRegistry()
 
-    def context(principal: Principal) -> Context:
-        return new_context(desk, tables(), principal)
+    def context(principal: Principal, resume_after: int | None = None) -> Context:
+        return new_context(desk, tables(), principal, feed, resume_after)
+
+    feed = Feed(desk.store, lambda problem: report(problem, "feed"))
+    live = Live(desk, feed, runner_for, context, authenticate, still, limits or Limits())
+    live_metrics = LiveMetrics(registry)
 
     graphql = GraphQLOverHttp(runner_for, context, _observer(registry))
     page = query_page()
@@ -74,7 +86,16 @@ def create_app(
             return JSONResponse(
                 {"errors": [{"message": "sign in first", "extensions": {"code": "UNAUTHENTICATED"}}]}, 401
             )
+        if wants_events(request):
+            try:
+                asked = await read_request(request)
+            except MalformedError as problem:
+                return malformed(problem)
+            return await answer_events(live, live_metrics, request, asked, principal)
         return await graphql.answer(request, principal)
+
+    async def socket(websocket: WebSocket) -> None:
+        await serve_socket(live, live_metrics, websocket)
 
     async def ready(_: Request) -> Response:
         reason = await _not_ready(desk.store)
@@ -91,6 +112,7 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/", lambda _: RedirectResponse("/graphql", 307)),
         Route("/graphql", answer, methods=["GET", "POST"]),
+        WebSocketRoute("/graphql", socket),
         Route("/healthz", lambda _: JSONResponse({"status": "ok"})),
         Route("/readyz", ready),
         Route("/metrics", metrics),
@@ -103,6 +125,7 @@ def create_app(
         routes.append(Mount("/static/graphiql", StaticFiles(directory=GRAPHIQL)))
     app = Starlette(routes=routes)
     app.add_middleware(_Door)
+    app.state.live = live
     return app
 
 
@@ -115,7 +138,8 @@ def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
         )
     config = uvicorn.Config(
         app, host=host, port=port, access_log=False, log_level="warning", log_config=None, server_header=False,
-        date_header=True, proxy_headers=False, ws="none", lifespan="off", timeout_graceful_shutdown=5,
+        date_header=True, proxy_headers=False, ws=Wire, ws_max_size=4 * Limits().message_bytes, ws_ping_interval=None,
+        ws_per_message_deflate=False, lifespan="off", timeout_graceful_shutdown=5,
     )  # fmt: skip
     return uvicorn.Server(config)
 
@@ -165,6 +189,10 @@ class _Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "websocket" and not _is_loopback(_host_name(scope)):
+                # before the handshake this is answered with 403
+                await send({"type": "websocket.close"})
+                return
             await self._app(scope, receive, send)
             return
         started = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -46,19 +46,22 @@ class Feed:
         self._pages: OrderedDict[tuple[Sight, int, int], tuple[float, asyncio.Task[Changes]]] = OrderedDict()
         self._readers = asyncio.Semaphore(_READERS)
 
-    async def head(self) -> int:
-        """The sequence of the newest entry."""
+    async def begin(self, after: int | None) -> int:
+        """Where to begin: behind ``after``, or at the log's end. Raises UserInputError where there is no such place."""
         async with self._store.read() as connection:
-            return await changes.head(connection)
+            if after is None:
+                return await changes.head(connection)
+            await changes.check_reached(connection, after)
+            return after
 
     def wake(self) -> None:
         """Somebody in this process has just made the log grow."""
         if self._wakeups is not None:
             self._wakeups.wake()
 
-    async def follow(self, sight: Sight, after: int) -> AsyncIterator[Changes]:
+    async def follow(self, sight: Sight, after: int) -> AsyncGenerator[Changes, None]:
         """Everything behind ``after``, for ever: page by page, each entry once and in order, empty pages where all of a
-        stretch is hidden. A database that is away is waited for. Raises UserInputError where the log has no such place.
+        stretch is hidden. A database that is away is waited for.
 
         Close it (``aclosing``) when done.
         """
@@ -110,7 +113,7 @@ class Feed:
                 async with listening(self._store) as wakeups:
                     self._wakeups = wakeups
                     while True:
-                        self._see(await self.head())
+                        self._see(await self.begin(None))
                         is_away = False
                         await wakeups.wait()
             except _AWAY as problem:

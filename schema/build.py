@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from hub.access import access_of
 from hub.desk import Desk
+from hub.feed import Feed
 from hub.principal import Principal
 from hub.vocabulary import CountyTables
 from schema.context import Context, Makers
@@ -18,6 +19,7 @@ from schema.loaders import Loaders
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 from schema.types.dispute import dispute
 from schema.types.event import HandlingEvent, handling_event
 from schema.types.party import Party
@@ -33,6 +35,7 @@ def build() -> strawberry.Schema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[HandlingEvent, Party, Referral],
         config=StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS),
     )
@@ -50,11 +53,13 @@ def sdl() -> str:
     return build().as_str().rstrip() + "\n"
 
 
-def new_context(desk: Desk, tables: CountyTables, principal: Principal) -> Context:
+def new_context(
+    desk: Desk, tables: CountyTables, principal: Principal, feed: Feed | None = None, resume_after: int | None = None
+) -> Context:
     """The world of one request, with empty loaders. Raises ConfigurationError where the role is unknown."""
     access = access_of(principal.role)
     sight = access.sight(principal)
-    return Context(desk, tables, Loaders(desk.store, sight), _MAKERS, principal, access, sight)
+    return Context(desk, tables, Loaders(desk.store, sight), _MAKERS, principal, access, sight, feed, resume_after)
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:

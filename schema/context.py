@@ -10,6 +10,7 @@ import strawberry
 
 from hub.access import Access
 from hub.desk import Desk
+from hub.feed import Feed
 from hub.principal import Principal
 from hub.reading.disputes import DisputeRow
 from hub.reading.events import EventRow
@@ -51,6 +52,10 @@ class Context:
     access: Access
     #: which rows they see: every statement that reads for them carries it
     sight: Sight
+    #: the public log as it grows; None where nothing can be subscribed to
+    feed: Feed | None = None
+    #: behind which sequence a subscription goes on, whatever its document says: of whoever was cut off
+    resume_after: int | None = None
 
     @property
     def decider(self) -> str:

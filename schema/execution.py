@@ -5,27 +5,36 @@ A request that cannot run gets errors and no ``data``; one that ran gets ``data`
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    Executor,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    create_source_event_stream,
     execute,
+    execute_subscription_event,
     parse,
     validate,
 )
 
+from hub.errors import HubError
 from schema import errors, guard
 from schema.context import Context
+
+if TYPE_CHECKING:
+    from schema.subscription import Step
 
 #: documents remembered as valid; longer ones than this are not remembered
 _REMEMBERED, _LONGEST_REMEMBERED = 256, 16_384
@@ -33,6 +42,14 @@ _REMEMBERED, _LONGEST_REMEMBERED = 256, 16_384
 _MAX_ERRORS = 20
 _ESCAPED_NUL = re.compile(r"\\u(?:0000|\{0+\})")
 _MAX_VARIABLE_DEPTH = 30
+
+#: kinds of operation that a way in does not take, and what it says then
+_AT_ONCE = {OperationType.SUBSCRIPTION: "subscribe over graphql-transport-ws, or accept text/event-stream"}
+_ONLY_QUERIES = {**_AT_ONCE, OperationType.MUTATION: "a GET request may only run a query"}
+_ONLY_SUBSCRIPTIONS = {
+    OperationType.QUERY: "only subscriptions come this way; send queries by POST",
+    OperationType.MUTATION: "only subscriptions come this way; send mutations by POST",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,15 @@ class Answer:
     refused: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a subscription tells. Without payload: only how far it has come."""
+
+    #: go on behind it to miss nothing
+    position: int
+    payload: Mapping[str, Any] | None = None
+
+
 class Refused(Exception):
     """The request cannot run; why is in the errors."""
 
@@ -61,6 +87,15 @@ class Refused(Exception):
         self.payload = {"errors": [errors.refusal(problem, code) for problem in problems]}
 
 
+class Failed(Refused):
+    """The subscription was not begun: what it is to tell of is not there."""
+
+    def __init__(self, *problems: GraphQLError) -> None:
+        Exception.__init__(self, "FAILED")
+        self.payload = {"errors": errors.failures(problems)}
+        self.code = str(self.payload["errors"][0]["extensions"]["code"])
+
+
 class Runner:
     """Runs requests against one schema; remembers documents it has found valid."""
 
@@ -68,17 +103,56 @@ class Runner:
         self._schema = schema
         self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
 
+    @property
+    def has_subscriptions(self) -> bool:
+        """Whether the schema has anything to subscribe to."""
+        return self._schema.subscription_type is not None
+
     async def run(self, request: Request, context: Context, *, only_queries: bool = False) -> Answer:
         """Answer a request. ``only_queries`` refuses mutations, as a GET must."""
         try:
-            _check_text(request)
-            document = self._valid.get(request.query) or _parse(request.query)
-            _check_operation(_operation(document, request.operation_name), only_queries=only_queries)
-            _limit(document, request.variables)
-            self._check_valid(request.query, document)
+            document = self._checked(request, _ONLY_QUERIES if only_queries else _AT_ONCE)
             return await self._execute(document, request, context)
         except Refused as refused:
             return Answer(refused.payload, refused.code)
+
+    async def subscribe(self, request: Request, context: Context) -> AsyncGenerator[Told, None]:
+        """Begin a subscription: what it tells, step by step, for ever. Raises Refused where it cannot begin.
+
+        Close what comes back (``aclosing``). Its payloads are response maps, as ``run`` gives them.
+        """
+        document = self._checked(request, _ONLY_SUBSCRIPTIONS)
+        executor = Executor.build(
+            self._schema,
+            document,
+            context_value=context,
+            raw_variable_values=dict(request.variables),
+            operation_name=request.operation_name,
+            hide_suggestions=True,
+        )
+        if isinstance(executor, list):
+            raise Refused("BAD_USER_INPUT", *executor)
+        source = create_source_event_stream(executor)
+        steps = await source if inspect.isawaitable(source) else source
+        if isinstance(steps, ExecutionResult):
+            raise Failed(*steps.errors or ())
+        steps = cast("AsyncGenerator[Step, None]", steps)
+        try:
+            # what is wrong with its arguments shows when it begins
+            first = await anext(steps)
+        except HubError as problem:
+            operation = _operation(document, request.operation_name)
+            raise Failed(GraphQLError(problem.message, operation, original_error=problem)) from problem
+        return _told(executor, first, steps)
+
+    def _checked(self, request: Request, allowed: Mapping[OperationType, str]) -> DocumentNode:
+        """The request's document: well formed, of an allowed kind, not too large, valid. Raises Refused."""
+        _check_text(request)
+        document = self._valid.get(request.query) or _parse(request.query)
+        _check_operation(_operation(document, request.operation_name), allowed)
+        _limit(document, request.variables)
+        self._check_valid(request.query, document)
+        return document
 
     def _check_valid(self, query: str, document: DocumentNode) -> None:
         if query in self._valid:
@@ -111,10 +185,14 @@ class Runner:
         assert isinstance(result, ExecutionResult)
         if result.data is None and result.errors and all(error.path is None for error in result.errors):
             raise Refused("BAD_USER_INPUT", *result.errors)
-        payload: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            payload["errors"] = errors.failures(result.errors)
-        return Answer(payload)
+        return Answer(_payload(result))
+
+
+def _payload(result: ExecutionResult) -> Mapping[str, Any]:
+    payload: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        payload["errors"] = errors.failures(result.errors)
+    return payload
 
 
 def _parse(query: str) -> DocumentNode:
@@ -140,11 +218,23 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     raise Refused("BAD_USER_INPUT", GraphQLError(message if operations else "the document has no operation"))
 
 
-def _check_operation(operation: OperationDefinitionNode, *, only_queries: bool) -> None:
-    if operation.operation is OperationType.SUBSCRIPTION:
-        raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("subscriptions are not offered here"))
-    if only_queries and operation.operation is not OperationType.QUERY:
-        raise Refused("OPERATION_NOT_ALLOWED", GraphQLError("a GET request may only run a query"))
+def _check_operation(operation: OperationDefinitionNode, allowed: Mapping[OperationType, str]) -> None:
+    refusal = allowed.get(operation.operation, "")
+    if refusal:
+        raise Refused("OPERATION_NOT_ALLOWED", GraphQLError(refusal))
+
+
+async def _told(executor: Executor[Any], first: Step, steps: AsyncGenerator[Step, None]) -> AsyncGenerator[Told, None]:
+    async with aclosing(steps):
+        yield Told(first.position)
+        async for step in steps:
+            if step.change is None:
+                yield Told(step.position)
+                continue
+            result = execute_subscription_event(executor.build_per_event_executor(step.change))
+            yield Told(step.position, _payload(await result if inspect.isawaitable(result) else result))
+            # many may follow: each lets the others have their turn
+            await asyncio.sleep(0)
 
 
 def _check_text(request: Request) -> None:

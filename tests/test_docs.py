@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import aclosing
 from datetime import datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -34,6 +35,7 @@ from connectors.sandbox.faults import MODES
 from connectors.sandbox.hotline_hooks import HOOK_MODES
 from connectors.sandbox.petition_faults import OFFICE_MODES
 from connectors.sandbox.police_faults import POLICE_MODES
+from hub.feed import Feed
 from hub.figures import DEFINITIONS, percent
 from hub.model import CaseFacts, Item
 from hub.principal import LOCAL
@@ -42,7 +44,8 @@ from hub.store.engine import Store, open_store
 from hub.store.tables import APPEND_ONLY, metadata
 from hub.vocabulary import ENUMERATIONS, UserErrorCode, county_tables
 from schema.build import build, executable, new_context
-from schema.execution import Request, Runner
+from schema.context import Context
+from schema.execution import Refused, Request, Runner
 from sync_jobs import folder
 
 from .court_kit import court_hub
@@ -347,7 +350,7 @@ def test_a_decision_names_its_reasons_and_what_was_not_taken(record: Path) -> No
 # --- GraphQL ----------------------------------------------------------------------------------------------------
 
 QUERIES = {
-    re.match(r"(?:query|mutation) (\w+)", block)[1]: block  # type: ignore[index]
+    re.match(r"(?:query|mutation|subscription) (\w+)", block)[1]: block  # type: ignore[index]
     for block in blocks(FRONTEND, "graphql")
 }
 
@@ -355,10 +358,13 @@ QUERIES = {
 @pytest.mark.parametrize("name", QUERIES)
 async def test_a_printed_query_runs_on_an_empty_hub(database: Database, name: str) -> None:
     store = open_store(database.url)
+    runner, request = Runner(executable(build())), Request(QUERIES[name], {})
+    context = new_context(desk_on(store), county_tables(), LOCAL, Feed(store))
     try:
-        answer = await Runner(executable(build())).run(
-            Request(QUERIES[name], {}), new_context(desk_on(store), county_tables(), LOCAL)
-        )
+        if QUERIES[name].startswith("subscription"):
+            await _begins(runner, request, context)
+            return
+        answer = await runner.run(request, context)
     finally:
         await store.close()
     assert answer.refused is None and "errors" not in answer.payload, answer.payload
@@ -369,11 +375,21 @@ async def test_a_printed_query_runs_on_an_empty_hub(database: Database, name: st
         assert {error["code"] for error in payload["userErrors"]} <= {"NOT_FOUND"}
 
 
+async def _begins(runner: Runner, request: Request, context: Context) -> None:
+    try:
+        async with aclosing(await runner.subscribe(request, context)) as steps:
+            assert (await anext(steps)).position == 0
+    except Refused as refused:
+        # nothing is there to be followed
+        assert refused.code == "NOT_FOUND"
+
+
 def test_the_queries_cover_every_root_field() -> None:
     schema = executable(build())
-    assert schema.query_type is not None and schema.mutation_type is not None
     asked = read(FRONTEND)
-    roots = [*schema.query_type.fields, *schema.mutation_type.fields]
+    types = (schema.query_type, schema.mutation_type, schema.subscription_type)
+    roots = [name for one in types if one is not None for name in one.fields]
+    assert len(types) == 3 and {"changes", "disputeChanged"} <= set(roots)
     assert [name for name in roots if not re.search(rf"\b{name}\b", asked)] == []
 
 

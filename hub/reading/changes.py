@@ -75,7 +75,7 @@ async def page(connection: AsyncConnection, sight: Sight, after: int, first: int
     """
     found = (await connection.execute(_entries(after, scan))).all() if after >= 0 else []
     if not found:
-        await _check_reached(connection, after)
+        await check_reached(connection, after)
         return Changes((), after, False)
     about = await _About.of(connection, sight, found)
     rows: list[ChangeRow] = []
@@ -89,7 +89,8 @@ async def page(connection: AsyncConnection, sight: Sight, after: int, first: int
     return Changes(rows, found[-1].sequence, len(found) == scan)
 
 
-async def _check_reached(connection: AsyncConnection, after: int) -> None:
+async def check_reached(connection: AsyncConnection, after: int) -> None:
+    """Raises UserInputError where the log has not come so far."""
     if after < 0 or (after > 0 and after > await head(connection)):
         # the place was given by another database, or before a backup was restored
         raise UserInputError(

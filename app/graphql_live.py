@@ -1,0 +1,202 @@
+"""Live: what both transports of subscriptions share. Who may listen, for how long, and how many at once.
+
+A right that was revoked and a token that ran out end a subscription within five seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import prometheus_client
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import HTTPConnection
+
+from app.authentication import Authenticate
+from hub.desk import Desk
+from hub.feed import Feed
+from hub.principal import Principal
+from schema.context import Context
+from schema.errors import report
+from schema.execution import Runner
+
+#: whether the principal still is who they were, with the rights they had
+Still = Callable[[Principal], Awaitable[bool]]
+
+
+async def still_here(_: Principal) -> bool:
+    """Whoever reaches a server bound to this machine stays its operator."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one listener may take; what is beyond is refused with a documented code."""
+
+    #: bytes of one message of a client's; the wire itself ends beyond four times as many
+    message_bytes: int = 64 * 1024
+    #: messages of one client a second, and how many it may have saved up
+    messages_per_s: float = 20
+    messages_at_once: int = 200
+    subscriptions_per_connection: int = 50
+    connections_per_principal: int = 50
+    connections: int = 5000
+    #: from the handshake to ``connection_init``
+    init_s: float = 10
+    #: the server's heartbeat, and how long a client may say nothing at all
+    ping_every_s: float = 25
+    silent_s: float = 75
+    #: how long one message may wait for a client that does not read
+    blocked_s: float = 60
+    #: how often rights are looked at, and how long the answer may take: together less than five seconds
+    look_every_s: float = 2.5
+    look_s: float = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a listener is let go: a close code of graphql-transport-ws, and words about the protocol alone."""
+
+    code: int
+    reason: str
+
+
+EXPIRED = Ending(4401, "the sign-in has run out")
+REVOKED = Ending(4403, "your rights have changed; connect anew")
+TOO_MANY = Ending(1013, "too many connections; try again later")
+UNSURE = Ending(1013, "rights cannot be looked at now; try again later")
+GOING = Ending(1012, "the server restarts")
+
+
+class TooManyError(Exception):
+    """The principal, or everybody together, listens on too many connections."""
+
+
+@dataclass(slots=True)
+class Live:
+    """Both transports' common ground: made once per server."""
+
+    desk: Desk
+    feed: Feed
+    #: answers for a role, over the schema as that role sees it
+    runner_of: Callable[[str], Runner]
+    #: a principal's context; the second argument is where an interrupted subscription goes on
+    new_context: Callable[[Principal, int | None], Context]
+    authenticate: Authenticate
+    still: Still
+    limits: Limits = field(default_factory=Limits)
+    #: set once the server goes down
+    going: asyncio.Event = field(default_factory=asyncio.Event)
+    open: int = 0
+    _listening: Counter[str] = field(default_factory=Counter)
+    _answers: dict[Principal, tuple[float, asyncio.Task[bool]]] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def connected(self, principal: Principal | None) -> Iterator[None]:
+        """Count a connection while the block runs; without a principal it counts for everybody together.
+
+        Raises TooManyError.
+        """
+        if principal is None:
+            if self.open >= self.limits.connections:
+                raise TooManyError
+            self.open += 1
+        else:
+            if self._listening[principal.id] >= self.limits.connections_per_principal:
+                raise TooManyError
+            self._listening[principal.id] += 1
+        try:
+            yield
+        finally:
+            if principal is None:
+                self.open -= 1
+            else:
+                self._listening[principal.id] -= 1
+                if not self._listening[principal.id]:
+                    del self._listening[principal.id]
+
+    async def end_of_rights(self, principal: Principal) -> Ending:
+        """Return when the principal may not listen any more; a wait without end otherwise."""
+        while True:
+            wait = self.limits.look_every_s
+            if principal.expires_at is not None:
+                left = (principal.expires_at - self.desk.clock()).total_seconds()
+                if left <= 0:
+                    return EXPIRED
+                wait = min(wait, left)
+            await asyncio.sleep(wait)
+            try:
+                async with asyncio.timeout(self.limits.look_s):
+                    if not await self._still(principal):
+                        return REVOKED
+            except (SQLAlchemyError, OSError):
+                # what cannot be looked at is not a right
+                return UNSURE
+
+    async def _still(self, principal: Principal) -> bool:
+        """The answer for one principal, asked once for all their connections of this moment."""
+        now = time.monotonic()
+        asked, task = self._answers.get(principal, (0.0, None))
+        if task is None or now - asked > self.limits.look_every_s / 6:
+            if len(self._answers) > self.limits.connections:
+                self._answers.clear()
+            task = asyncio.create_task(_answer(self.still(principal)))
+            self._answers[principal] = now, task
+        return await asyncio.shield(task)
+
+    def close(self) -> None:
+        """Let every listener go; they come back to whoever serves next and go on from their place."""
+        self.going.set()
+
+
+async def _answer(asked: Awaitable[bool]) -> bool:
+    return await asked
+
+
+def is_same_origin(connection: HTTPConnection) -> bool:
+    """Whether a page of ours, or no page at all, asks. A socket is not kept apart by origin in the browser: any page
+    could open one with the visitor's cookies, so the server must look.
+    """
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return True
+    parts, host = urlsplit(origin), connection.headers.get("host", "")
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return bool(parts.netloc) and parts.netloc.lower() in (host.lower(), host.lower().removesuffix(default))
+
+
+class LiveMetrics:
+    """What is counted: open connections by transport, and how connections ended."""
+
+    def __init__(self, registry: prometheus_client.CollectorRegistry) -> None:
+        self._open = prometheus_client.Gauge(
+            "hub_live_connections", "Open connections of subscribers", ["transport"], registry=registry
+        )
+        self._ended = prometheus_client.Counter(
+            "hub_live_ended", "Connections of subscribers by how they ended", ["transport", "code"], registry=registry
+        )
+
+    @contextlib.contextmanager
+    def connection(self, transport: str) -> Iterator[None]:
+        """Count a connection as open while the block runs."""
+        self._open.labels(transport).inc()
+        try:
+            yield
+        finally:
+            self._open.labels(transport).dec()
+
+    def ended(self, transport: str, code: int | str) -> None:
+        """Count how one ended: a close code, or ``client`` where the client went."""
+        self._ended.labels(transport, str(code)).inc()
+
+
+def internal(problem: BaseException) -> dict[str, object]:
+    """An error of ours as a client may see it; logged under the same reference."""
+    reference = report(problem, "live")
+    return {"message": f"internal error, reference {reference}",
+            "extensions": {"code": "INTERNAL", "reference": reference}}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The socket under graphql-transport-ws: uvicorn's, which ends with a close frame whatever comes, and holds little.
+"""The wire under what is live: uvicorn's, whose sockets end with a close frame whatever comes, and which holds little.
 
 Beyond what uvicorn does: what breaks the WebSocket protocol is answered by its close code (1002, 1007, 1009) and the
 rest of it read away before the door shuts, else the network discards the frame and the client sees 1006; one who
@@ -11,6 +11,7 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
+import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 if TYPE_CHECKING:
@@ -24,7 +25,20 @@ _QUIET_S = 0.25
 _MOST_PIECES = 256
 #: bytes of unread answers to pings and of messages
 _MOST_UNREAD = 256 * 1024
+#: Linux doubles it
 _MOST_IN_KERNEL = 64 * 1024
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, on whose connections the kernel holds little for a reader who is slow."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the door."""
+        await super().startup(sockets)
+        for opened in self.servers:
+            for one in opened.sockets:
+                # every connection inherits it; by itself the kernel would come to hold megabytes for each
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MOST_IN_KERNEL)
 
 
 class Wire(WebSocketsSansIOProtocol):
@@ -32,14 +46,6 @@ class Wire(WebSocketsSansIOProtocol):
 
     _failed = False
     _quiet: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client asks for a socket."""
-        super().connection_made(transport)
-        connection = transport.get_extra_info("socket")
-        if connection is not None:
-            # by itself the kernel would hold megabytes for a reader who is slow
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MOST_IN_KERNEL)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""

@@ -27,7 +27,7 @@ from app.graphql_http import GraphQLOverHttp, MalformedError, malformed, read_re
 from app.graphql_live import Limits, Live, LiveMetrics, Still, still_here
 from app.graphql_live_events import answer_events, wants_events
 from app.graphql_live_socket import serve_socket
-from app.graphql_live_wire import Wire
+from app.graphql_live_wire import Server, Wire
 from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
 from hub.desk import Desk
@@ -141,7 +141,7 @@ def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
         date_header=True, proxy_headers=False, ws=Wire, ws_max_size=4 * Limits().message_bytes, ws_ping_interval=None,
         ws_per_message_deflate=False, lifespan="off", timeout_graceful_shutdown=5,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return Server(config)
 
 
 def serve(app: ASGIApp, host: str, port: int) -> None:

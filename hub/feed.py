@@ -48,7 +48,7 @@ class Feed:
 
     async def begin(self, after: int | None) -> int:
         """Where to begin: behind ``after``, or at the log's end. Raises UserInputError where there is no such place."""
-        async with self._store.read() as connection:
+        async with self._readers, self._store.read() as connection:
             if after is None:
                 return await changes.head(connection)
             await changes.check_reached(connection, after)

@@ -24,7 +24,6 @@ from graphql import (
     OperationType,
     create_source_event_stream,
     execute,
-    execute_subscription_event,
     parse,
     validate,
 )
@@ -143,7 +142,7 @@ class Runner:
         except HubError as problem:
             operation = _operation(document, request.operation_name)
             raise Failed(GraphQLError(problem.message, operation, original_error=problem)) from problem
-        return _told(executor, first, steps)
+        return self._told(document, request, context, first, steps)
 
     def _checked(self, request: Request, allowed: Mapping[OperationType, str]) -> DocumentNode:
         """The request's document: well formed, of an allowed kind, not too large, valid. Raises Refused."""
@@ -172,10 +171,29 @@ class Runner:
         except RecursionError:
             return [GraphQLError("the query is nested too deeply")]
 
-    async def _execute(self, document: DocumentNode, request: Request, context: Context) -> Answer:
+    async def _told(
+        self, document: DocumentNode, request: Request, context: Context, first: Step,
+        steps: AsyncGenerator[Step, None],
+    ) -> AsyncGenerator[Told, None]:  # fmt: skip
+        async with aclosing(steps):
+            yield Told(first.position)
+            async for step in steps:
+                if step.change is None:
+                    yield Told(step.position)
+                    continue
+                # each by itself: graphql-core's executor of a subscription keeps something of every event it ran
+                result = await self._result(document, request, context, step.change)
+                yield Told(step.position, _payload(result))
+                # many may follow: each lets the others have their turn
+                await asyncio.sleep(0)
+
+    async def _result(
+        self, document: DocumentNode, request: Request, context: Context, root: object = None
+    ) -> ExecutionResult:
         started = execute(
             self._schema,
             document,
+            root,
             context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
@@ -183,6 +201,10 @@ class Runner:
         )
         result = await started if inspect.isawaitable(started) else started
         assert isinstance(result, ExecutionResult)
+        return result
+
+    async def _execute(self, document: DocumentNode, request: Request, context: Context) -> Answer:
+        result = await self._result(document, request, context)
         if result.data is None and result.errors and all(error.path is None for error in result.errors):
             raise Refused("BAD_USER_INPUT", *result.errors)
         return Answer(_payload(result))
@@ -222,19 +244,6 @@ def _check_operation(operation: OperationDefinitionNode, allowed: Mapping[Operat
     refusal = allowed.get(operation.operation, "")
     if refusal:
         raise Refused("OPERATION_NOT_ALLOWED", GraphQLError(refusal))
-
-
-async def _told(executor: Executor[Any], first: Step, steps: AsyncGenerator[Step, None]) -> AsyncGenerator[Told, None]:
-    async with aclosing(steps):
-        yield Told(first.position)
-        async for step in steps:
-            if step.change is None:
-                yield Told(step.position)
-                continue
-            result = execute_subscription_event(executor.build_per_event_executor(step.change))
-            yield Told(step.position, _payload(await result if inspect.isawaitable(result) else result))
-            # many may follow: each lets the others have their turn
-            await asyncio.sleep(0)
 
 
 def _check_text(request: Request) -> None:

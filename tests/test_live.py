@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import random
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,15 +16,20 @@ from typing import Any
 import aiohttp
 import pytest
 import websockets
+from starlette.requests import HTTPConnection
 from websockets.asyncio.client import connect
 
 from app.graphql_live import Limits
 from app.sequencing import keep_sequencing
 from hub.acts import Act
 from hub.desk import Desk
+from hub.feed import Feed
 from hub.link_acts import merge_disputes
 from hub.principal import LOCAL, Principal, PrincipalKind
 from hub.store.engine import open_store
+from hub.vocabulary import county_tables
+from schema.build import build, executable, new_context
+from schema.execution import Request, Runner
 
 from .databases import Database
 from .graphql_rows import desk_on
@@ -255,40 +262,71 @@ async def test_who_may_subscribe_to_nothing_is_let_go(_sqlite: Any) -> None:
                 assert complete.type == "complete"
 
 
-@pytest.mark.parametrize("how", ["revoked", "expired", "unsure"])
-async def test_a_right_that_ends_ends_the_subscription_within_five_seconds(_sqlite: Any, how: str) -> None:
-    """By the settings that a server has, though nothing happens and the client says nothing."""
-    allowed = True
-    principal = replace(LOCAL, expires_at=datetime.now(UTC) + timedelta(seconds=1)) if how == "expired" else LOCAL
+ENDS = {
+    "revoked": (4403, "FORBIDDEN"), "expired": (4401, "UNAUTHENTICATED"), "unsure": (1013, "TRY_AGAIN_LATER"),
+}  # fmt: skip
 
-    async def authenticate(_: object) -> Principal:
-        return principal
 
-    async def still(_: Principal) -> bool:
-        if how == "unsure" and not allowed:
+async def test_a_right_that_ends_ends_the_subscription_within_five_seconds(_sqlite: Any) -> None:
+    """By the settings that a server has, though nothing happens and the client says nothing; nobody else is let go."""
+    everybody = {name: replace(LOCAL, id=name) for name in (*ENDS, "stays")}
+    everybody["expired"] = replace(everybody["expired"], expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    is_over = False
+
+    async def authenticate(connection: HTTPConnection) -> Principal | None:
+        return everybody.get(connection.headers.get("authorization", ""))
+
+    async def still(principal: Principal) -> bool:
+        if is_over and principal.id == "unsure":
             raise ConnectionRefusedError
-        return allowed
+        return not (is_over and principal.id == "revoked")
 
-    code, told = {
-        "revoked": (4403, "FORBIDDEN"),
-        "expired": (4401, "UNAUTHENTICATED"),
-        "unsure": (1013, "TRY_AGAIN_LATER"),
-    }[how]
+    async def listens(served: Served, name: str) -> None:
+        asked = listening(served, CHANGES, {"Authorization": name})
+        async with connected(served, {"Authorization": name}) as client, asked as stream:
+            await subscribe(client, CHANGES)
+            ready.release()
+            async with asyncio.timeout(5.2):
+                code, (last, complete) = await asyncio.gather(ending(client), events(stream))
+        assert (code, last.data["errors"][0]["extensions"]["code"]) == ENDS[name]
+        assert complete.type == "complete"
+
+    ready = asyncio.Semaphore(0)
     with _sqlite.migrated() as database:
         store = open_store(database.url)
-        desk = desk_on(store)
-        listeners = serving(desk, authenticate=authenticate, still=still)
-        async with listeners as served, connected(served) as client, listening(served, CHANGES) as stream:
-            await subscribe(client, CHANGES)
-            await asyncio.sleep(0.2)
-            allowed = how == "expired"
-            async with asyncio.timeout(5):
-                code_found, (last, complete) = await asyncio.gather(ending(client), events(stream))
-            assert code_found == code
-            assert last.data["errors"][0]["extensions"]["code"] == told and complete.type == "complete"
+        server = serving(desk_on(store), authenticate=authenticate, still=still)
+        async with server as served, connected(served, {"Authorization": "stays"}) as client:
+            listeners = [asyncio.create_task(listens(served, name)) for name in ENDS]
+            for _ in listeners:
+                await ready.acquire()
+            is_over = True
+            await asyncio.gather(*listeners)
+            await say(client, type="ping")
+            assert await hear(client) == {"type": "pong"}
         await store.close()
     defaults = Limits()
     assert defaults.look_every_s * 7 / 6 + defaults.look_s < 5
+
+
+async def test_a_long_subscription_keeps_nothing_of_what_it_told(_sqlite: Any) -> None:
+    """An executor that lives as long as its subscription would grow with every change."""
+
+    async def size_after(steps: Any, count: int) -> int:
+        for _ in range(count):
+            await anext(steps)
+        gc.collect()
+        return len(gc.get_objects())
+
+    with _sqlite.migrated() as database:
+        async with open_desk(database.url) as desk:
+            writer = Writer(desk)
+            await writer.open()
+            await writer.change(900)
+            context = new_context(desk, county_tables(), LOCAL, Feed(desk.store))
+            request = Request(CHANGES, {"after": 0})
+            async with aclosing(await Runner(executable(build())).subscribe(request, context)) as steps:
+                early = await size_after(steps, 110)
+                assert await size_after(steps, 750) < early + 5_000
 
 
 async def test_a_server_that_goes_down_sends_its_listeners_to_the_next(desk: Desk) -> None:

@@ -51,7 +51,10 @@ async def serve_graphql(
         if on_ready is not None:
             on_ready(address)
         sequencing = asyncio.create_task(keep_sequencing(hub.desk, live.feed.wake))
-        await _until_stopped(hub, stop, serving)
+        await _until_stopped(hub, stop, {serving, sequencing})
+        if sequencing.done():
+            # a server that gives no places any more must not seem well
+            sequencing.result()
     finally:
         if sequencing is not None:
             sequencing.cancel()
@@ -62,12 +65,12 @@ async def serve_graphql(
         await hooks.close()
 
 
-async def _until_stopped(hub: Hub, stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
-    """Return when told to stop or when serving ended; meanwhile take up what operators change."""
+async def _until_stopped(hub: Hub, stop: asyncio.Event, running: set[asyncio.Task[None]]) -> None:
+    """Return when told to stop or when something that runs has ended; meanwhile take up what operators change."""
     stopping = asyncio.create_task(stop.wait())
     try:
-        while not (stopping.done() or serving.done()):
-            await asyncio.wait({serving, stopping}, timeout=_RELOAD_S, return_when=asyncio.FIRST_COMPLETED)
+        while not any(task.done() for task in (stopping, *running)):
+            await asyncio.wait({stopping, *running}, timeout=_RELOAD_S, return_when=asyncio.FIRST_COMPLETED)
             try:
                 await hub.reload_codes()
             except (SQLAlchemyError, OSError) as exc:

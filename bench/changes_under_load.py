@@ -117,15 +117,15 @@ class Reader:
                         left -= 1
 
     async def by_query(self) -> None:
-        query = f"query($after: Long) {{ changes(after: $after) {{ position changes {{ {_FIELDS} }} }} }}"
+        query = f"query($after: Long) {{ changes(after: $after) {{ position entries {{ {_FIELDS} }} }} }}"
         async with aiohttp.ClientSession() as http:
             while not self.is_done:
                 body = {"query": query, "variables": {"after": self.position}}
                 async with http.post(self.draw.choice(self.addresses), json=body) as answer:
                     page = (await answer.json())["data"]["changes"]
-                for change in page["changes"]:
+                for change in page["entries"]:
                     self.take(change)
-                if not page["changes"]:
+                if not page["entries"]:
                     await asyncio.sleep(0.1)
 
 

@@ -42,7 +42,7 @@ _PAGED = frozenset(
 )  # fmt: skip
 _LISTS: Mapping[str, int] = {
     "records": 4, "parties": 4, "referrals": 4, "availableActions": 8, "attachments": 4, "incidents": 4,
-    "connectors": 8, "drift": 20,
+    "connectors": 8, "drift": 20, "changes": 100,
 }  # fmt: skip
 
 

@@ -169,22 +169,27 @@ async def test_the_query_pages_through_the_log(store: Store) -> None:
         county.event(number, K.ACCEPTED, record_id=record, sequence=number, words="不外传")
     await county.write(store)
     door = Door(store)
-    start = await door.data("{ changes { position hasMore changes { sequence } } }")
-    assert start["changes"] == {"position": 5, "hasMore": False, "changes": []}
+    start = await door.data("{ changes { position hasMore entries { sequence } } }")
+    assert start["changes"] == {"position": 5, "hasMore": False, "entries": []}
     query = """query($after: Long, $first: Int) { changes(after: $after, first: $first) { position hasMore
-      changes { sequence kind eventKind at recordIds disputes { id code version } } } }"""
+      entries { sequence kind eventKind at recordIds disputes { id code version } } } }"""
     page = (await door.data(query, after=0, first=2))["changes"]
     assert (page["position"], page["hasMore"]) == (2, True)
-    assert page["changes"][0] == {
+    assert page["entries"][0] == {
         "sequence": 1, "kind": "EVENT", "eventKind": "ACCEPTED", "at": "2024-03-01T01:00:00Z", "recordIds": [record],
         "disputes": [{"id": dispute, "code": f"JF{COUNTY}2024000001", "version": 1}],
     }  # fmt: skip
     rest = (await door.data(query, after=2.0))["changes"]
-    assert ([one["sequence"] for one in rest["changes"]], rest["position"]) == ([3, 4, 5], 5)
+    assert ([one["sequence"] for one in rest["entries"]], rest["position"]) == ([3, 4, 5], 5)
     for impossible in ({"after": -1}, {"after": 6}, {"after": 0, "first": 0}, {"after": 0, "first": 101}):
         assert await door.code(query, **impossible) == "BAD_USER_INPUT"
     for wrong in ("1", True, 1.5, 2**53, [1]):
         assert await door.code(query, after=wrong) == "BAD_USER_INPUT"
+
+
+async def test_many_pages_in_one_question_are_too_many(store: Store) -> None:
+    pages = " ".join(f"a{n}: changes(after: 0) {{ entries {{ disputes {{ id }} }} }}" for n in range(11))
+    assert await Door(store).code(f"{{ {pages} }}") == "QUERY_TOO_LARGE"
 
 
 async def _follow(feed: Feed, sight: Sight, after: int, count: int) -> list[int]:

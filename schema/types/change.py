@@ -30,7 +30,7 @@ class Change:
 
 @strawberry.type(description="A stretch of the public log.")
 class ChangePage:
-    changes: list[Change] = strawberry.field(description="What changed, in the public order, each entry once.")
+    entries: list[Change] = strawberry.field(description="What changed, in the public order, each entry once.")
     position: Long = strawberry.field(description="How far this page has come: the next one's after.")
     has_more: bool = strawberry.field(description="Whether the log may go on behind this page right now.")
 
@@ -51,4 +51,4 @@ def change(row: ChangeRow) -> Change:
 
 def change_page(page: Changes) -> ChangePage:
     """The public page of a stretch."""
-    return ChangePage(changes=[change(row) for row in page.rows], position=Long(page.position), has_more=page.more)
+    return ChangePage(entries=[change(row) for row in page.rows], position=Long(page.position), has_more=page.more)

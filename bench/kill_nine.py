@@ -138,12 +138,16 @@ async def end_state(url: str) -> dict[str, Any]:
         await sequence_all(desk)
         state = await snapshot(desk)
         async with desk.store.read() as connection:
+            log = public_log.c
+            by_kind = select(log.entry_kind, func.count()).group_by(log.entry_kind)
+            kinds = {kind: count for kind, count in await connection.execute(by_kind)}
             counts = [
                 (await connection.execute(select(func.count()).select_from(table))).scalar_one()
-                for table in (public_log, handling_events, link_decisions)
+                for table in (handling_events, link_decisions)
             ]
-            last = (await connection.execute(select(func.max(public_log.c.sequence)))).scalar_one()
-        state["log"] = [counts[0] == counts[1] + counts[2] == last]
+            last = (await connection.execute(select(func.max(log.sequence)))).scalar_one()
+        is_whole = [kinds.get("EVENT", 0), kinds.get("LINK", 0)] == counts and sum(kinds.values()) == last
+        state["log"] = [is_whole]
     return state
 
 

@@ -194,6 +194,9 @@ async def apply_versions(
         done.ties |= work.ties
     await _park(tx, parked)
     await family.write(tx, touched.values())
+    for work in touched.values():
+        if work.row is not None and work.is_corrected:
+            appender.note_correction(work.id, work.row.version + 1)
     await appender.flush(tx)
     await _mark_applied(tx, understood, touched.values(), answered, mapper, now)
     settled = {version.item_id for version in waiting if version.problem is None}

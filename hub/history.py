@@ -130,10 +130,15 @@ class Appender:
         return event_id
 
     def wait_for_sequence(self, entry_id: str, entry_kind: str, entry_hash: str) -> None:
-        """Queue an entry (an event of ours, a link decision of the caller's) for its public sequence."""
+        """Queue an entry (an event or correction of ours, a link decision of the caller's) for its public sequence."""
         self._waiting.append(
             {"entry_id": entry_id, "county": self._desk.county, "entry_kind": entry_kind, "entry_hash": entry_hash}
         )
+
+    def note_correction(self, record_id: str, version: int) -> None:
+        """Queue that a record reads otherwise as of that version of its row, where no event says so."""
+        entry_id = f"{record_id}@{version}"
+        self.wait_for_sequence(entry_id, "RECORD", hashlib.sha256(entry_id.encode()).hexdigest())
 
     async def flush(self, tx: AsyncConnection) -> None:
         """Write everything collected so far."""

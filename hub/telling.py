@@ -42,6 +42,15 @@ class KnownEntry:
     is_changed: bool = False
 
 
+#: columns that follow the newest version and say nothing about the matter
+_OF_ITS_VERSION = frozenset(
+    {
+        "native_updated_at", "last_seen_at", "newest_item_id", "order_key", "mapping_version", "stream_seq",
+        "stream_hash", "has_masked",
+    }
+)  # fmt: skip
+
+
 @dataclass(slots=True)
 class RecordWork:
     """One record in the hands of one batch: what the store knows of it, what arrives, what is to be written."""
@@ -73,6 +82,16 @@ class RecordWork:
     @property
     def is_new(self) -> bool:
         return self.row is None
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether the known record reads otherwise now, though nothing that happened tells of it."""
+        row = self.row
+        return (
+            row is not None
+            and self.head.seq == row.stream_seq
+            and any(getattr(row, name) != value for name, value in self.values.items() if name not in _OF_ITS_VERSION)
+        )
 
     def needs_all(self) -> bool:
         """Whether every version already kept must be read again to know the current facts."""

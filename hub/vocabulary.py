@@ -378,6 +378,7 @@ class ChangeKind(Term):
 
     EVENT = ("EVENT", "办理环节", "Something happened, in a record or by an act in a dispute")
     LINK = ("LINK", "关联决定", "Evidence that two records belong together was found, decided or fell")
+    RECORD = ("RECORD", "记录更正", "A record reads otherwise, though nothing that happened says so")
 
 
 class RegionLevel(Term):

@@ -24,7 +24,7 @@ from hub.vocabulary import HandlingEventKind as K
 
 from .databases import Database
 from .graphql_rows import COUNTY, County, Door
-from .hub_kit import deliver, open_desk, row
+from .hub_kit import deliver, diverted, open_desk, row
 
 #: sees what is internal, of the whole county
 STAFF = Sight(
@@ -113,6 +113,29 @@ async def test_a_link_is_told_where_both_its_records_are_seen(database: Database
             )
         seen = await all_of(desk.store, STAFF)
         assert seen and not any(link.record_ids[0] in one.record_ids or one.entry_kind == "LINK" for one in seen)
+
+
+async def test_a_correction_that_no_event_tells_is_told_all_the_same(database: Database) -> None:
+    """A field that reads otherwise is no step of the matter, and whoever shows it must read it anew."""
+    async with open_desk(database.url) as desk:
+        await deliver(desk, [row("a1")])
+        await sequence_all(desk)
+        (first,) = await all_of(desk.store, EVERYTHING)
+        at = iter(f"2024-03-{day:02} 09:00:00" for day in range(6, 20))
+        for changed in ({"laaymc": "离婚纠纷"}, {"caseAmount": "99.00"}, {"dsr": []}, {"facts": "另述"}):
+            await deliver(desk, [row("a1", gxsj=next(at), **changed)])
+            await sequence_all(desk)
+        told = await all_of(desk.store, EVERYTHING, after=first.sequence)
+        assert [(one.entry_kind, one.event_kind) for one in told] == [("RECORD", None)] * 4
+        assert {one.record_ids for one in told} == {first.record_ids} and all(one.disputes for one in told)
+        # what says nothing new is told to nobody: the same again, an older version, a new stamp alone
+        stands = await changes_head(desk.store)
+        await deliver(desk, [row("a1", gxsj="2024-03-01 09:00:00", facts="旧"), row("a1", gxsj=next(at), facts="另述")])
+        # a step and a correction in one version are one change
+        await deliver(desk, [row("a1", gxsj=next(at), facts="再述", logs=[diverted()])])
+        await sequence_all(desk)
+        kinds = [one.entry_kind for one in await all_of(desk.store, EVERYTHING, after=stands)]
+        assert "RECORD" not in kinds and "EVENT" in kinds
 
 
 async def _two_disputes(desk: Desk) -> list[str]:

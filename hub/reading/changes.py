@@ -41,9 +41,9 @@ class ChangeRow:
     """One entry of the log: what it is about, by keys; never a word of it."""
 
     sequence: int
-    #: EVENT or LINK
+    #: EVENT, LINK or RECORD
     entry_kind: str
-    #: what happened; None for a link decision
+    #: what happened; None where it is no event
     event_kind: str | None
     at: datetime
     disputes: tuple[ChangedDispute, ...]
@@ -100,16 +100,17 @@ async def check_reached(connection: AsyncConnection, after: int) -> None:
 
 
 def _entries(after: int, scan: int) -> Any:
-    event, decision = handling_events.c, link_decisions.c
+    log, event, decision = public_log.c, handling_events.c, link_decisions.c
     return (
         select(
-            public_log.c.sequence, public_log.c.entry_kind, public_log.c.sequenced_at, event.kind, event.record_id,
+            log.sequence, log.entry_kind, log.entry_id, log.sequenced_at, event.kind, event.record_id,
             event.dispute_id, event.data, decision.from_record_id, decision.to_record_id,
         )
-        .outerjoin(handling_events, event.id == public_log.c.entry_id)
-        .outerjoin(link_decisions, decision.id == public_log.c.entry_id)
-        .where(public_log.c.sequence > after)
-        .order_by(public_log.c.sequence)
+        .select_from(public_log)
+        .outerjoin(handling_events, event.id == log.entry_id)
+        .outerjoin(link_decisions, decision.id == log.entry_id)
+        .where(log.sequence > after)
+        .order_by(log.sequence)
         .limit(scan)
     )  # fmt: skip
 
@@ -163,7 +164,7 @@ class _About:
     def told(self, entry: Row[Any]) -> ChangeRow | None:
         """The entry as it may be told; None where it is hidden."""
         records = _records(entry)
-        if entry.entry_kind == "LINK" or entry.record_id is not None:
+        if entry.entry_kind != "EVENT" or entry.record_id is not None:
             if not records or not all(record in self._seen_records for record in records):
                 return None
             concerned = dict.fromkeys(self._dispute_of[record] for record in records)
@@ -183,12 +184,14 @@ class _About:
 def _records(entry: Row[Any]) -> list[str]:
     if entry.entry_kind == "LINK":
         return [entry.from_record_id, entry.to_record_id]
+    if entry.entry_kind == "RECORD":
+        return [entry.entry_id.partition("@")[0]]
     if entry.record_id is not None:
         return [entry.record_id]
     return [entry.data[name] for name in _OTHER_RECORDS if name in entry.data]
 
 
 def _own_disputes(entry: Row[Any]) -> list[str]:
-    if entry.entry_kind == "LINK" or entry.dispute_id is None:
+    if entry.dispute_id is None:
         return []
     return [entry.dispute_id, *(entry.data[name] for name in _OTHER_DISPUTES if name in entry.data)]

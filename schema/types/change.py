@@ -20,7 +20,7 @@ class ChangedDispute:
 class Change:
     sequence: Long = strawberry.field(description="Its place in the public order; go on behind it to miss nothing.")
     kind: ChangeKind = strawberry.field(description="What it is.")
-    event_kind: HandlingEventKind | None = strawberry.field(description="What happened; null for a link.")
+    event_kind: HandlingEventKind | None = strawberry.field(description="What happened; null where it is no event.")
     at: Instant = strawberry.field(description="When it got its place.")
     disputes: list[ChangedDispute] = strawberry.field(
         description="The disputes concerned, as they stand when this is told; empty for a record in none."

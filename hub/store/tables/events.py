@@ -62,8 +62,9 @@ public_log = Table(
     #: the public sequence: without gaps, given after commit
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     county_column(),
-    #: EVENT or LINK
+    #: EVENT, LINK, or RECORD: a record reads otherwise, though nothing that happened says so
     Column("entry_kind", Text, nullable=False),
+    #: of the event or the link decision; of a record with the version of its row: ``rec_…@7``
     Column("entry_id", Text, nullable=False, unique=True),
     Column("sequenced_at", Instant, nullable=False),
     Column("chain_hash", Text, nullable=False),

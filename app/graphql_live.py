@@ -21,6 +21,8 @@ from app.authentication import Authenticate
 from hub.desk import Desk
 from hub.feed import Feed
 from hub.principal import Principal
+from hub.reading import changes
+from hub.store.engine import Store
 from schema.context import Context
 from schema.errors import report
 from schema.execution import Runner
@@ -171,7 +173,7 @@ def is_same_origin(connection: HTTPConnection) -> bool:
 
 
 class LiveMetrics:
-    """What is counted: open connections by transport, and how connections ended."""
+    """What is counted: open connections by transport, how connections ended, and what still waits to be told."""
 
     def __init__(self, registry: prometheus_client.CollectorRegistry) -> None:
         self._open = prometheus_client.Gauge(
@@ -180,6 +182,15 @@ class LiveMetrics:
         self._ended = prometheus_client.Counter(
             "hub_live_ended", "Connections of subscribers by how they ended", ["transport", "code"], registry=registry
         )
+
+        self._waiting = prometheus_client.Gauge(
+            "hub_unsequenced", "Committed entries that wait for their place in the public order", registry=registry
+        )
+
+    async def refresh(self, store: Store) -> None:
+        """Read anew what waits. Raises what the database raises."""
+        async with store.read() as connection:
+            self._waiting.set(await changes.waiting(connection))
 
     @contextlib.contextmanager
     def connection(self, transport: str) -> Iterator[None]:

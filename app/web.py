@@ -104,6 +104,7 @@ def create_app(
     async def metrics(_: Request) -> Response:
         try:
             await partners.refresh(desk.store)
+            await live_metrics.refresh(desk.store)
         except (SQLAlchemyError, OSError) as problem:
             # what this process counts by itself is told all the same
             report(problem, "metrics")

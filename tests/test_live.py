@@ -81,7 +81,7 @@ async def test_a_change_comes_over_both_transports(desk: Desk) -> None:
             assert "不外传" not in str(found)
         async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{served.port}/metrics") as answer:
             counts = await answer.text()
-        assert 'hub_live_connections{transport="websocket"} 1.0' in counts
+        assert 'hub_live_connections{transport="websocket"} 1.0' in counts and "hub_unsequenced 0.0" in counts
         assert 'hub_live_ended_total{code="client",transport="events"} 1.0' in counts
 
 

@@ -175,8 +175,23 @@ async def test_every_hostile_frame_ends_in_its_code(
         assert served.live.open == 1
 
 
-async def test_all_at_once_end_the_same_way(served: Served) -> None:
+async def test_all_at_once_end_the_same_way_and_hold_nobody_up(served: Served) -> None:
+    slowest = 0.0
+
+    async def keeps_its_pace() -> None:
+        nonlocal slowest
+        async with connected(served) as bystander:
+            while True:
+                asked = time.monotonic()
+                await say(bystander, type="ping")
+                assert await hear(bystander) == {"type": "pong"}
+                slowest = max(slowest, time.monotonic() - asked)
+                await asyncio.sleep(0.06)
+
+    pacing = asyncio.create_task(keeps_its_pace())
     codes = await asyncio.gather(*(_code(served, case) for case in CASES.values()))
+    assert not pacing.done() and 0 < slowest < 1
+    pacing.cancel()
     assert dict(zip(CASES, codes, strict=True)) == {name: case.code for name, case in CASES.items()}
 
 

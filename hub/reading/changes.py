@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.errors import UserInputError
 from hub.sight import Sight
 from hub.store.lookup import chunks
-from hub.store.tables import case_records, disputes, handling_events, link_decisions, public_log
+from hub.store.tables import case_records, disputes, handling_events, link_decisions, public_log, unsequenced
 
 #: entries that one page looks at, hidden ones included
 SCAN = 500
@@ -67,6 +67,11 @@ async def head(connection: AsyncConnection) -> int:
     """The sequence of the newest entry; 0 while there is none."""
     newest: int | None = (await connection.execute(select(func.max(public_log.c.sequence)))).scalar_one()
     return newest or 0
+
+
+async def waiting(connection: AsyncConnection) -> int:
+    """How many committed entries have no place yet."""
+    return int((await connection.execute(select(func.count()).select_from(unsequenced))).scalar_one())
 
 
 async def page(connection: AsyncConnection, sight: Sight, after: int, first: int = PAGE, scan: int = SCAN) -> Changes:

@@ -19,6 +19,7 @@ from hub.reading.referrals import ReferralRow
 from hub.sight import Sight
 from hub.store.engine import Store
 from hub.vocabulary import CountyTables
+from schema.budget import Budget
 from schema.loaders import Loaders
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Context:
     feed: Feed | None = None
     #: behind which sequence a subscription goes on, whatever its document says: of whoever was cut off
     resume_after: int | None = None
+    #: what principals may still ask for in this minute; None where nobody counts
+    budget: Budget | None = None
 
     @property
     def decider(self) -> str:

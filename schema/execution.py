@@ -1,4 +1,4 @@
-"""One request from text to answer: parse, limit, validate, run. Nothing of it is logged.
+"""One request from text to answer: parse, limit, charge, validate, run. Nothing of it is logged.
 
 A request that cannot run gets errors and no ``data``; one that ran gets ``data`` and the errors of its fields.
 """
@@ -7,40 +7,41 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    Executor,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
-    execute,
     parse,
-    validate,
 )
 
 from hub.errors import HubError
 from schema import errors, guard
+from schema.budget import REQUEST_COST, Balance
 from schema.context import Context
+from schema.guard import Measured
+from schema.prices import Prices
+from schema.request import Request as Request
+from schema.request import check_values
+from schema.running import BoundedExecutor
+from schema.validation import problems_of
 
 if TYPE_CHECKING:
     from schema.subscription import Step
 
 #: documents remembered as valid; longer ones than this are not remembered
 _REMEMBERED, _LONGEST_REMEMBERED = 256, 16_384
-#: errors shown of one document; more would only repeat what a mistake caused
-_MAX_ERRORS = 20
-_ESCAPED_NUL = re.compile(r"\\u(?:0000|\{0+\})")
-_MAX_VARIABLE_DEPTH = 30
+#: sizes remembered of one document, by the page sizes its variables gave
+_REMEMBERED_SIZES = 8
 
 #: kinds of operation that a way in does not take, and what it says then
 _AT_ONCE = {OperationType.SUBSCRIPTION: "subscribe over graphql-transport-ws, or accept text/event-stream"}
@@ -52,20 +53,14 @@ _ONLY_SUBSCRIPTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A GraphQL request as its transport delivered it."""
-
-    query: str
-    variables: Mapping[str, Any]
-    operation_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """The response map. ``refused`` says why the operation was not executed; None: it was, however its fields fared."""
 
     payload: Mapping[str, Any]
     refused: str | None = None
+    #: what was charged, and the seconds to wait where that was too much
+    cost: int = 0
+    wait_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +79,49 @@ class Refused(Exception):
         super().__init__(code)
         self.code = code
         self.payload = {"errors": [errors.refusal(problem, code) for problem in problems]}
+        self.wait_s = 0
 
 
 class Failed(Refused):
     """The subscription was not begun: what it is to tell of is not there."""
 
     def __init__(self, *problems: GraphQLError) -> None:
-        Exception.__init__(self, "FAILED")
+        super().__init__("FAILED")
         self.payload = {"errors": errors.failures(problems)}
         self.code = str(self.payload["errors"][0]["extensions"]["code"])
+
+
+@dataclass(slots=True)
+class _Document:
+    """A document that was parsed, and what was found out about it since."""
+
+    node: DocumentNode
+    is_valid: bool = False
+    #: by operation and by what the variables said that sizes depend on
+    sizes: OrderedDict[tuple[object, ...], Measured] = field(default_factory=OrderedDict)
+
+    def measured(self, operation: OperationDefinitionNode, variables: Mapping[str, Any], prices: Prices) -> Measured:
+        """How large the operation is with these variables. Raises GraphQLError."""
+        for key, measured in self.sizes.items():
+            if key == (id(operation), *(_plain(variables.get(name)) for name in sorted(measured.sizes_from))):
+                return measured
+        measured = guard.measure(self.node, operation, variables, prices)
+        key = id(operation), *(_plain(variables.get(name)) for name in sorted(measured.sizes_from))
+        self.sizes[key] = measured
+        if len(self.sizes) > _REMEMBERED_SIZES:
+            self.sizes.popitem(last=False)
+        return measured
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A request that may run."""
+
+    request: Request
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    cost: int
+    balance: Balance | None
 
 
 class Runner:
@@ -100,7 +129,8 @@ class Runner:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._valid: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._prices = Prices(schema)
+        self._known: OrderedDict[str, _Document] = OrderedDict()
 
     @property
     def has_subscriptions(self) -> bool:
@@ -110,27 +140,18 @@ class Runner:
     async def run(self, request: Request, context: Context, *, only_queries: bool = False) -> Answer:
         """Answer a request. ``only_queries`` refuses mutations, as a GET must."""
         try:
-            document = self._checked(request, _ONLY_QUERIES if only_queries else _AT_ONCE)
-            return await self._execute(document, request, context)
+            ready = self._ready(request, context, _ONLY_QUERIES if only_queries else _AT_ONCE)
+            return await self._execute(ready, context)
         except Refused as refused:
-            return Answer(refused.payload, refused.code)
+            return Answer(refused.payload, refused.code, wait_s=refused.wait_s)
 
     async def subscribe(self, request: Request, context: Context) -> AsyncGenerator[Told, None]:
         """Begin a subscription: what it tells, step by step, for ever. Raises Refused where it cannot begin.
 
         Close what comes back (``aclosing``). Its payloads are response maps, as ``run`` gives them.
         """
-        document = self._checked(request, _ONLY_SUBSCRIPTIONS)
-        executor = Executor.build(
-            self._schema,
-            document,
-            context_value=context,
-            raw_variable_values=dict(request.variables),
-            operation_name=request.operation_name,
-            hide_suggestions=True,
-        )
-        if isinstance(executor, list):
-            raise Refused("BAD_USER_INPUT", *executor)
+        ready = self._ready(request, context, _ONLY_SUBSCRIPTIONS)
+        executor = self._executor(ready, context)
         source = create_source_event_stream(executor)
         steps = await source if inspect.isawaitable(source) else source
         if isinstance(steps, ExecutionResult):
@@ -140,41 +161,45 @@ class Runner:
             # what is wrong with its arguments shows when it begins
             first = await anext(steps)
         except HubError as problem:
-            operation = _operation(document, request.operation_name)
-            raise Failed(GraphQLError(problem.message, operation, original_error=problem)) from problem
-        return self._told(document, request, context, first, steps)
+            raise Failed(GraphQLError(problem.message, ready.operation, original_error=problem)) from problem
+        return self._told(ready, context, first, steps)
 
-    def _checked(self, request: Request, allowed: Mapping[OperationType, str]) -> DocumentNode:
-        """The request's document: well formed, of an allowed kind, not too large, valid. Raises Refused."""
-        _check_text(request)
-        document = self._valid.get(request.query) or _parse(request.query)
-        _check_operation(_operation(document, request.operation_name), allowed)
-        _limit(document, request.variables)
-        self._check_valid(request.query, document)
-        return document
+    def _ready(self, request: Request, context: Context, allowed: Mapping[OperationType, str]) -> _Ready:
+        """The request, well formed, of an allowed kind, not too large, paid for and valid. Raises Refused."""
+        _charge(context, REQUEST_COST)
+        try:
+            check_values(request)
+        except GraphQLError as problem:
+            raise Refused("BAD_USER_INPUT", problem) from None
+        known = self._known.get(request.query) or _Document(_parse(request.query))
+        operation = _operation(known.node, request.operation_name)
+        _check_operation(operation, allowed)
+        try:
+            measured = known.measured(operation, request.variables, self._prices)
+        except GraphQLError as problem:
+            raise Refused("QUERY_TOO_LARGE", problem) from None
+        if measured.introspects and not context.access.limits.may_introspect:
+            raise Refused("INTROSPECTION_NOT_ALLOWED", GraphQLError("your role may not ask for the schema"))
+        balance = _charge(context, measured.cost)
+        self._check_valid(request.query, known, context)
+        return _Ready(request, known.node, operation, measured.cost + REQUEST_COST, balance)
 
-    def _check_valid(self, query: str, document: DocumentNode) -> None:
-        if query in self._valid:
-            self._valid.move_to_end(query)
+    def _check_valid(self, query: str, known: _Document, context: Context) -> None:
+        if known.is_valid:
+            self._known.move_to_end(query)
             return
-        problems = self._validate(document)
+        problems = problems_of(self._schema, known.node, context.access.limits.sees_suggestions)
         if problems:
             raise Refused("GRAPHQL_VALIDATION_FAILED", *problems)
+        known.is_valid = True
         if len(query) <= _LONGEST_REMEMBERED:
-            self._valid[query] = document
-            if len(self._valid) > _REMEMBERED:
-                self._valid.popitem(last=False)
-
-    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
-        try:
-            return validate(self._schema, document, max_errors=_MAX_ERRORS, hide_suggestions=True)
-        except RecursionError:
-            return [GraphQLError("the query is nested too deeply")]
+            self._known[query] = known
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
 
     async def _told(
-        self, document: DocumentNode, request: Request, context: Context, first: Step,
-        steps: AsyncGenerator[Step, None],
-    ) -> AsyncGenerator[Told, None]:  # fmt: skip
+        self, ready: _Ready, context: Context, first: Step, steps: AsyncGenerator[Step, None]
+    ) -> AsyncGenerator[Told, None]:
         async with aclosing(steps):
             yield Told(first.position)
             async for step in steps:
@@ -182,35 +207,44 @@ class Runner:
                     yield Told(step.position)
                     continue
                 # each by itself: graphql-core's executor of a subscription keeps something of every event it ran
-                result = await self._result(document, request, context, step.change)
+                result = await _result(self._executor(ready, context, step.change))
                 yield Told(step.position, _payload(result))
                 # many may follow: each lets the others have their turn
                 await asyncio.sleep(0)
 
-    async def _result(
-        self, document: DocumentNode, request: Request, context: Context, root: object = None
-    ) -> ExecutionResult:
-        started = execute(
+    def _executor(self, ready: _Ready, context: Context, root: object = None) -> BoundedExecutor:
+        """Raises Refused where the variables do not fit."""
+        executor = BoundedExecutor.build(
             self._schema,
-            document,
+            ready.document,
             root,
             context_value=context,
-            variable_values=dict(request.variables),
-            operation_name=request.operation_name,
-            hide_suggestions=True,
+            raw_variable_values=dict(ready.request.variables),
+            operation_name=ready.request.operation_name,
+            hide_suggestions=not context.access.limits.sees_suggestions,
         )
-        result = await started if inspect.isawaitable(started) else started
-        assert isinstance(result, ExecutionResult)
-        return result
+        if isinstance(executor, list):
+            raise Refused("BAD_USER_INPUT", *executor)
+        return cast(BoundedExecutor, executor)
 
-    async def _execute(self, document: DocumentNode, request: Request, context: Context) -> Answer:
-        result = await self._result(document, request, context)
-        if result.data is None and result.errors and all(error.path is None for error in result.errors):
-            raise Refused("BAD_USER_INPUT", *result.errors)
-        return Answer(_payload(result))
+    async def _execute(self, ready: _Ready, context: Context) -> Answer:
+        executor = self._executor(ready, context)
+        payload = _payload(await _result(executor))
+        if executor.is_spent:
+            raise Refused("QUERY_TOO_LARGE", executor.problem())
+        if ready.balance is not None:
+            payload["extensions"] = {"cost": {"requested": ready.cost, "remaining": ready.balance.remaining}}
+        return Answer(payload, cost=ready.cost)
 
 
-def _payload(result: ExecutionResult) -> Mapping[str, Any]:
+async def _result(executor: BoundedExecutor) -> ExecutionResult:
+    started = executor.execute_operation()
+    result = await started if inspect.isawaitable(started) else started
+    assert isinstance(result, ExecutionResult)
+    return result
+
+
+def _payload(result: ExecutionResult) -> dict[str, Any]:
     payload: dict[str, Any] = {"data": result.data}
     if result.errors:
         payload["errors"] = errors.failures(result.errors)
@@ -224,11 +258,25 @@ def _parse(query: str) -> DocumentNode:
         raise Refused("GRAPHQL_PARSE_FAILED", problem) from None
 
 
-def _limit(document: DocumentNode, variables: Mapping[str, Any]) -> None:
-    try:
-        guard.check(document, variables)
-    except GraphQLError as problem:
-        raise Refused("QUERY_TOO_LARGE", problem) from None
+def _plain(given: Any) -> object:
+    """What of a variable's value a size can depend on: a number, how many, or which fields of a filter are given."""
+    if isinstance(given, list):
+        return "list", len(given)
+    if isinstance(given, Mapping):
+        return "object", *sorted(key for key, value in given.items() if value is not None)
+    return given
+
+
+def _charge(context: Context, cost: int) -> Balance | None:
+    """Take the cost from the principal's budget, where one is kept. Raises Refused."""
+    if context.budget is None:
+        return None
+    balance = context.budget.spend(context.principal.id, cost, context.access.limits.cost_per_minute)
+    if balance.wait_s:
+        refused = Refused("RATE_LIMITED", GraphQLError("too much was asked for in this minute; try again later"))
+        refused.wait_s = balance.wait_s
+        raise refused
+    return balance
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -244,32 +292,3 @@ def _check_operation(operation: OperationDefinitionNode, allowed: Mapping[Operat
     refusal = allowed.get(operation.operation, "")
     if refusal:
         raise Refused("OPERATION_NOT_ALLOWED", GraphQLError(refusal))
-
-
-def _check_text(request: Request) -> None:
-    """No database keeps NUL, and a lone surrogate is no text: neither can name or be anything here."""
-    texts = [request.query, request.operation_name or "", *_texts(request.variables, 0)]
-    if any("\x00" in text or not _is_text(text) for text in texts) or _ESCAPED_NUL.search(request.query):
-        raise Refused("BAD_USER_INPUT", GraphQLError("text cannot hold NUL or half a surrogate pair"))
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _texts(value: Any, depth: int) -> Iterator[str]:
-    if depth > _MAX_VARIABLE_DEPTH:
-        raise Refused("BAD_USER_INPUT", GraphQLError("variables are nested too deeply"))
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield key
-            yield from _texts(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner, depth + 1)

@@ -162,7 +162,11 @@ class Door:
 
     async def ask(self, query: str, **variables: Any) -> Any:
         """The whole response."""
-        answer = await self._runner.run(Request(query, variables), self.context())
+        return await self.ask_as(self.context(), query, **variables)
+
+    async def ask_as(self, context: Context, query: str, **variables: Any) -> Any:
+        """The whole response to whoever the context says."""
+        answer = await self._runner.run(Request(query, variables), context)
         return answer.payload
 
     async def data(self, query: str, **variables: Any) -> Any:

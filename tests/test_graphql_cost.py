@@ -13,9 +13,8 @@ from sqlalchemy import event
 from hub.store import tables
 from hub.store.engine import open_store
 from hub.vocabulary import HandlingEventKind as Kind
-from schema import guard
 
-from .databases import Database
+from .databases import Database, SqliteDatabases
 from .graphql_rows import County, Door
 
 PAGE = """
@@ -141,23 +140,19 @@ async def test_a_hostile_query_is_answered_at_once(name: str, sqlite_door: Door)
     # what it costs this machine, whoever else is at work on it
     started = process_time()
     payload = await sqlite_door.ask(HOSTILE[name])
-    assert process_time() - started < 2
-    if name not in ("variables", "directives", "same name", "aliases"):
-        assert payload["errors"], payload
+    assert process_time() - started < 0.25
+    assert payload["errors"], payload
     assert "internal error" not in str(payload)
 
 
 @pytest.fixture
-async def sqlite_door(_sqlite: Any) -> AsyncIterator[Door]:
-    with _sqlite.migrated() as database:
-        store = open_store(database.url)
-        yield Door(store)
-        await store.close()
+def sqlite(_sqlite: SqliteDatabases) -> Iterator[Database]:
+    with _sqlite.migrated() as made:
+        yield made
 
 
-def test_a_spread_fragment_counts_as_often_as_it_is_spread() -> None:
-    from graphql import parse
-
-    size = guard.measure(parse(bomb(4)), {})
-    assert size.fields == 3 + 10**4 + sum(10**n for n in range(4))
-    assert guard.measure(parse("{ disputes(first: 10) { edges { node { parties { id } } } } }"), {}).rows == 10 * 5
+@pytest.fixture
+async def sqlite_door(sqlite: Database) -> AsyncIterator[Door]:
+    store = open_store(sqlite.url)
+    yield Door(store)
+    await store.close()

@@ -81,6 +81,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         yield made
 
 
+@pytest.fixture
+def lone_database(_sqlite: SqliteDatabases) -> Iterator[Database]:
+    """A migrated SQLite database, for what does not depend on the kind."""
+    with _sqlite.migrated() as made:
+        yield made
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Like `database`, but nothing has been migrated: not one table stands."""

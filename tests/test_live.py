@@ -224,42 +224,40 @@ async def _signed_in(principal: Principal, token: str) -> Any:
     return authenticate
 
 
-async def test_who_listens_signs_in_by_header_or_by_the_first_message(_sqlite: Any) -> None:
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk, serving(desk, authenticate=await _signed_in(LOCAL, "t")) as served:
-            async with (
-                connected(served, {"Authorization": "Bearer t"}),
-                connected(served, {"authorization": "Bearer t"}),
-            ):
-                pass
-            async with connected(served, additional_headers={"Authorization": "Bearer t"}):
-                pass
-            for payload, headers in (
-                (None, {}), ({}, {}), ({"Authorization": "Bearer x"}, {}), ({"Authorization": "Bearer 山"}, {}),
-                # a credential that is no good is not made good by another
-                ({"Authorization": "Bearer x"}, {"Authorization": "Bearer t"}),
-            ):  # fmt: skip
-                options: Any = {"subprotocols": [websockets.Subprotocol(PROTOCOL)], "additional_headers": headers}
-                async with connect(served.socket, **options) as client:
-                    await say(client, type="connection_init", payload=payload)
-                    assert await ending(client) == 4401, payload
-            async with listening(served, CHANGES) as stream:
-                assert stream.status == 401
-            async with listening(served, CHANGES, {"Authorization": "Bearer t"}) as stream:
-                assert stream.status == 200
+async def test_who_listens_signs_in_by_header_or_by_the_first_message(lone_database: Database) -> None:
+    async with open_desk(lone_database.url) as desk, serving(desk, authenticate=await _signed_in(LOCAL, "t")) as served:
+        async with (
+            connected(served, {"Authorization": "Bearer t"}),
+            connected(served, {"authorization": "Bearer t"}),
+        ):
+            pass
+        async with connected(served, additional_headers={"Authorization": "Bearer t"}):
+            pass
+        for payload, headers in (
+            (None, {}), ({}, {}), ({"Authorization": "Bearer x"}, {}), ({"Authorization": "Bearer 山"}, {}),
+            # a credential that is no good is not made good by another
+            ({"Authorization": "Bearer x"}, {"Authorization": "Bearer t"}),
+        ):  # fmt: skip
+            options: Any = {"subprotocols": [websockets.Subprotocol(PROTOCOL)], "additional_headers": headers}
+            async with connect(served.socket, **options) as client:
+                await say(client, type="connection_init", payload=payload)
+                assert await ending(client) == 4401, payload
+        async with listening(served, CHANGES) as stream:
+            assert stream.status == 401
+        async with listening(served, CHANGES, {"Authorization": "Bearer t"}) as stream:
+            assert stream.status == 200
 
 
-async def test_who_may_subscribe_to_nothing_is_let_go(_sqlite: Any) -> None:
+async def test_who_may_subscribe_to_nothing_is_let_go(lone_database: Database) -> None:
     nobody = await _signed_in(replace(TOWNSHIP, role="administrator"), "t")
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk, serving(desk, authenticate=nobody) as served:
-            async with connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) as client:
-                await say(client, type="connection_init", payload={"Authorization": "Bearer t"})
-                assert await ending(client) == 4403
-            async with listening(served, CHANGES, {"Authorization": "Bearer t"}) as stream:
-                (refused, complete) = await events(stream)
-                assert refused.data["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-                assert complete.type == "complete"
+    async with open_desk(lone_database.url) as desk, serving(desk, authenticate=nobody) as served:
+        async with connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) as client:
+            await say(client, type="connection_init", payload={"Authorization": "Bearer t"})
+            assert await ending(client) == 4403
+        async with listening(served, CHANGES, {"Authorization": "Bearer t"}) as stream:
+            (refused, complete) = await events(stream)
+            assert refused.data["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+            assert complete.type == "complete"
 
 
 ENDS = {
@@ -267,7 +265,7 @@ ENDS = {
 }  # fmt: skip
 
 
-async def test_a_right_that_ends_ends_the_subscription_within_five_seconds(_sqlite: Any) -> None:
+async def test_a_right_that_ends_ends_the_subscription_within_five_seconds(lone_database: Database) -> None:
     """By the settings that a server has, though nothing happens and the client says nothing; nobody else is let go."""
     everybody = {name: replace(LOCAL, id=name) for name in (*ENDS, "stays")}
     everybody["expired"] = replace(everybody["expired"], expires_at=datetime.now(UTC) + timedelta(seconds=2))
@@ -292,23 +290,22 @@ async def test_a_right_that_ends_ends_the_subscription_within_five_seconds(_sqli
         assert complete.type == "complete"
 
     ready = asyncio.Semaphore(0)
-    with _sqlite.migrated() as database:
-        store = open_store(database.url)
-        server = serving(desk_on(store), authenticate=authenticate, still=still)
-        async with server as served, connected(served, {"Authorization": "stays"}) as client:
-            listeners = [asyncio.create_task(listens(served, name)) for name in ENDS]
-            for _ in listeners:
-                await ready.acquire()
-            is_over = True
-            await asyncio.gather(*listeners)
-            await say(client, type="ping")
-            assert await hear(client) == {"type": "pong"}
-        await store.close()
+    store = open_store(lone_database.url)
+    server = serving(desk_on(store), authenticate=authenticate, still=still)
+    async with server as served, connected(served, {"Authorization": "stays"}) as client:
+        listeners = [asyncio.create_task(listens(served, name)) for name in ENDS]
+        for _ in listeners:
+            await ready.acquire()
+        is_over = True
+        await asyncio.gather(*listeners)
+        await say(client, type="ping")
+        assert await hear(client) == {"type": "pong"}
+    await store.close()
     defaults = Limits()
     assert defaults.look_every_s * 7 / 6 + defaults.look_s < 5
 
 
-async def test_a_long_subscription_keeps_nothing_of_what_it_told(_sqlite: Any) -> None:
+async def test_a_long_subscription_keeps_nothing_of_what_it_told(lone_database: Database) -> None:
     """An executor that lives as long as its subscription would grow with every change."""
 
     async def size_after(steps: Any, count: int) -> int:
@@ -317,16 +314,15 @@ async def test_a_long_subscription_keeps_nothing_of_what_it_told(_sqlite: Any) -
         gc.collect()
         return len(gc.get_objects())
 
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk:
-            writer = Writer(desk)
-            await writer.open()
-            await writer.change(900)
-            context = new_context(desk, county_tables(), LOCAL, Feed(desk.store))
-            request = Request(CHANGES, {"after": 0})
-            async with aclosing(await Runner(executable(build())).subscribe(request, context)) as steps:
-                early = await size_after(steps, 110)
-                assert await size_after(steps, 750) < early + 5_000
+    async with open_desk(lone_database.url) as desk:
+        writer = Writer(desk)
+        await writer.open()
+        await writer.change(900)
+        context = new_context(desk, county_tables(), LOCAL, Feed(desk.store))
+        request = Request(CHANGES, {"after": 0})
+        async with aclosing(await Runner(executable(build())).subscribe(request, context)) as steps:
+            early = await size_after(steps, 110)
+            assert await size_after(steps, 750) < early + 5_000
 
 
 async def test_a_server_that_goes_down_sends_its_listeners_to_the_next(desk: Desk) -> None:
@@ -365,15 +361,17 @@ async def test_requests_for_events_that_cannot_run_say_so_in_the_stream(desk: De
                 assert await answer.content.readuntil(b"\n\n") == b":\nid: 0\n\n"
 
 
-async def test_too_many_streams_are_told_to_wait(_sqlite: Any) -> None:
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk, serving(desk, limits=Limits(connections_per_principal=1)) as served:
-            async with listening(served, CHANGES) as stream:
-                assert stream.status == 200
-                async with listening(served, CHANGES) as second:
-                    assert (second.status, second.headers["retry-after"]) == (429, "5")
-            async with asyncio.timeout(5):
-                while served.live.open:
-                    await asyncio.sleep(0.01)
-            async with connected(served):
-                pass
+async def test_too_many_streams_are_told_to_wait(lone_database: Database) -> None:
+    async with (
+        open_desk(lone_database.url) as desk,
+        serving(desk, limits=Limits(connections_per_principal=1)) as served,
+    ):
+        async with listening(served, CHANGES) as stream:
+            assert stream.status == 200
+            async with listening(served, CHANGES) as second:
+                assert (second.status, second.headers["retry-after"]) == (429, "5")
+        async with asyncio.timeout(5):
+            while served.live.open:
+                await asyncio.sleep(0.01)
+        async with connected(served):
+            pass

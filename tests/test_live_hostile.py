@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import random
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,7 @@ from websockets.asyncio.client import connect
 
 from app.graphql_live import Limits
 
+from .databases import Database
 from .hub_kit import open_desk
 from .live_kit import (
     CHANGES,
@@ -139,10 +142,9 @@ CASES = {
 
 
 @pytest.fixture
-async def served(_sqlite: Any) -> AsyncIterator[Served]:
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk, serving(desk) as served:
-            yield served
+async def served(lone_database: Database) -> AsyncIterator[Served]:
+    async with open_desk(lone_database.url) as desk, serving(desk) as served:
+        yield served
 
 
 async def _code(served: Served, case: Case) -> int:
@@ -193,6 +195,59 @@ async def test_all_at_once_end_the_same_way_and_hold_nobody_up(served: Served) -
     assert not pacing.done() and 0 < slowest < 1
     pacing.cancel()
     assert dict(zip(CASES, codes, strict=True)) == {name: case.code for name, case in CASES.items()}
+
+
+def drawn(lot: random.Random) -> Iterator[bytes]:
+    """Frames near the right ones: bytes changed, cut, split, of another kind, unmasked, a bit turned on the way."""
+    for _ in range(lot.randint(1, 5)):
+        message = bytearray(lot.choice([INIT, SUBSCRIBE, '{"type":"ping"}', '{"type":"complete","id":"1"}']).encode())
+        if lot.random() < 0.5:
+            message[lot.randrange(len(message))] = lot.randrange(256)
+        elif lot.random() < 0.2:
+            del message[lot.randrange(len(message)) :]
+        reserved = 0x40 if lot.random() < 0.05 else 0
+        kind = lot.choice([TEXT, TEXT, TEXT, TEXT, BINARY, 0, PING, 10, CLOSE, 3])
+        made = bytearray(
+            frame(kind, bytes(message), fin=lot.random() < 0.9, reserved=reserved, masked=lot.random() < 0.97)
+        )
+        if lot.random() < 0.2:
+            made[lot.randrange(len(made))] ^= 1 << lot.randrange(8)
+        yield bytes(made)
+
+
+async def test_frames_drawn_by_lot_end_cleanly(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    async def one(seed: int) -> int:
+        async with connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) as client:
+            client.transport.write(b"".join(drawn(random.Random(seed))))
+            await asyncio.sleep(0.1)
+            # a length that was made greater waits for more; who was let go already says nothing more
+            with contextlib.suppress(RuntimeError):
+                client.transport.write(frame(TEXT, b"x" * 300_000))
+            return await ending(client)
+
+    with capture_logs() as logs:
+        codes = set(await asyncio.gather(*(one(seed) for seed in range(120))))
+    assert codes <= {1002, 1005, 1007, 1009, 4400, 4401, 4413, 4429}, codes
+    assert {1002, 1007, 4400} < codes and logs == [] and caplog.records == []
+
+
+async def test_unread_answers_to_pings_are_not_hoarded(served: Served) -> None:
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    small.connect(("127.0.0.1", served.port))
+    async with connected(served, sock=small) as client:
+        client.transport.pause_reading()
+        pings = frame(PING, b"x" * 125) * 100
+        sent = 0
+        while not client.transport.is_closing() and sent < 20_000_000:
+            client.transport.write(pings)
+            sent += len(pings)
+            await asyncio.sleep(0)
+            if served.live.open == 0:
+                break
+        await until(lambda: served.live.open == 0)
+        assert sent < 20_000_000
+        client.transport.abort()
 
 
 async def test_another_subprotocol_is_told_so(served: Served) -> None:
@@ -282,63 +337,60 @@ async def test_what_cannot_run_is_an_error_and_the_connection_goes_on(served: Se
         assert await hear(client) == {"type": "pong"}
 
 
-async def test_who_does_not_begin_or_says_nothing_is_let_go(_sqlite: Any) -> None:
+async def test_who_does_not_begin_or_says_nothing_is_let_go(lone_database: Database) -> None:
     limits = Limits(init_s=0.2, ping_every_s=0.1, silent_s=0.5)
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk, serving(desk, limits=limits) as served:
-            async with connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) as client:
-                assert await ending(client) == 4408
-            async with connected(served) as client:
+    async with open_desk(lone_database.url) as desk, serving(desk, limits=limits) as served:
+        async with connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) as client:
+            assert await ending(client) == 4408
+        async with connected(served) as client:
+            assert json.loads(await client.recv()) == {"type": "ping"}
+            assert await ending(client) == 4408
+        async with connected(served) as client:
+            for _ in range(8):
                 assert json.loads(await client.recv()) == {"type": "ping"}
-                assert await ending(client) == 4408
-            async with connected(served) as client:
-                for _ in range(8):
-                    assert json.loads(await client.recv()) == {"type": "ping"}
-                    await say(client, type="pong")
+                await say(client, type="pong")
 
 
-async def test_how_many_are_let_in(_sqlite: Any) -> None:
+async def test_how_many_are_let_in(lone_database: Database) -> None:
     limits = Limits(connections_per_principal=2, connections=4, subscriptions_per_connection=2)
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk, serving(desk, limits=limits) as served:
-            async with connected(served) as one:
-                async with connected(served):
-                    async with connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) as client:
-                        await client.send(INIT)
-                        assert await ending(client) == 1013
-                    waiting = [
-                        await connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) for _ in range(3)
-                    ]
-                    assert await ending(waiting[2]) == 1013
-                    for client in waiting:
-                        await client.close()
-                for id in ("1", "2", "3"):
-                    await subscribe(one, CHANGES, id)
-                message = await hear(one)
-                assert (message["id"], message["payload"][0]["extensions"]["code"]) == ("3", "TOO_MANY_SUBSCRIPTIONS")
-                await say(one, type="complete", id="1")
-                await subscribe(one, CHANGES, "3")
-                writer = Writer(desk)
-                await writer.open()
-                await writer.change()
-                assert sorted([(await hear(one))["id"], (await hear(one))["id"]]) == ["2", "3"]
-            await until(lambda: served.live.open == 0 and not served.live._listening)
-
-
-async def test_one_who_does_not_read_is_let_go_and_holds_nobody_up(_sqlite: Any) -> None:
-    with _sqlite.migrated() as database:
-        async with open_desk(database.url) as desk, serving(desk, limits=Limits(blocked_s=1)) as served:
+    async with open_desk(lone_database.url) as desk, serving(desk, limits=limits) as served:
+        async with connected(served) as one:
+            async with connected(served):
+                async with connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) as client:
+                    await client.send(INIT)
+                    assert await ending(client) == 1013
+                waiting = [
+                    await connect(served.socket, subprotocols=[websockets.Subprotocol(PROTOCOL)]) for _ in range(3)
+                ]
+                assert await ending(waiting[2]) == 1013
+                for client in waiting:
+                    await client.close()
+            for id in ("1", "2", "3"):
+                await subscribe(one, CHANGES, id)
+            message = await hear(one)
+            assert (message["id"], message["payload"][0]["extensions"]["code"]) == ("3", "TOO_MANY_SUBSCRIPTIONS")
+            await say(one, type="complete", id="1")
+            await subscribe(one, CHANGES, "3")
             writer = Writer(desk)
             await writer.open()
-            small = socket.socket()
-            small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            small.connect(("127.0.0.1", served.port))
-            async with connected(served, max_queue=1, sock=small) as deaf, connected(served) as other:
-                await subscribe(deaf, CHANGES, after=0)
-                deaf.transport.pause_reading()
-                await subscribe(other, CHANGES, after=0)
-                await writer.change(2_000)
-                assert await hear_changes(other, 2_000) == list(range(1, 2_001))
-                assert served.live.open == 2
-                await until(lambda: served.live.open == 1)
-                deaf.transport.abort()
+            await writer.change()
+            assert sorted([(await hear(one))["id"], (await hear(one))["id"]]) == ["2", "3"]
+        await until(lambda: served.live.open == 0 and not served.live._listening)
+
+
+async def test_one_who_does_not_read_is_let_go_and_holds_nobody_up(lone_database: Database) -> None:
+    async with open_desk(lone_database.url) as desk, serving(desk, limits=Limits(blocked_s=1)) as served:
+        writer = Writer(desk)
+        await writer.open()
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        small.connect(("127.0.0.1", served.port))
+        async with connected(served, max_queue=1, sock=small) as deaf, connected(served) as other:
+            await subscribe(deaf, CHANGES, after=0)
+            deaf.transport.pause_reading()
+            await subscribe(other, CHANGES, after=0)
+            await writer.change(2_000)
+            assert await hear_changes(other, 2_000) == list(range(1, 2_001))
+            assert served.live.open == 2
+            await until(lambda: served.live.open == 1)
+            deaf.transport.abort()

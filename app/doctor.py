@@ -18,8 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.hook_address import hook_address
 from app.layout import strange_parts
 from app.refusals import refusal, system_words
+from app.staff_claims import claim_names
+from app.staff_keys import published_keys
 from connectors import registry
-from hub.errors import HubError
+from hub.errors import HubError, TransientError
 from hub.sealing import KeyRing, load_or_create_master_key
 from hub.settings import Settings, load_settings, unknown_variables
 from hub.store import guard, migrate
@@ -62,6 +64,7 @@ async def examine(find: Callable[[], Path | None]) -> list[Finding]:
     for name in sorted(settings.instances):
         findings += _secret_file(settings, name)
     findings += _webhooks(settings)
+    findings += [finding async for finding in _sign_on(settings)]
     findings += await asyncio.gather(*(_instance(settings, name) for name in sorted(settings.instances)))
     return findings
 
@@ -186,6 +189,34 @@ def _webhooks(settings: Settings) -> Iterator[Finding]:
             f"{' and '.join(shared)} have a secret in common",
             "Agree on one secret for each instance.",
         )
+
+
+async def _sign_on(settings: Settings) -> AsyncIterator[Finding]:
+    """The sign-on service, where one is set: asked for its keys, which are everybody's to read."""
+    what, issuer = "sign-on service", settings.oidc_issuer
+    if not issuer:
+        return
+    try:
+        claim_names(settings)
+        names = sorted({kid for kid, _ in await published_keys(settings)})
+    except TransientError as exc:
+        yield Finding(WARN, what, f"{issuer} gives no keys: {exc.message}", "Check the route: nobody new comes in.")
+    except HubError as exc:
+        yield Finding(FAIL, what, exc.message, exc.hint)
+    except ValueError:
+        yield Finding(
+            FAIL,
+            what,
+            f"what answers is not {issuer}",
+            "Compare [hub] oidc_issuer, letter by letter, or oidc_jwks_url.",
+        )
+    else:
+        if names:
+            yield Finding(OK, what, f"{issuer} signs with {len(names)} key{'s' if len(names) > 1 else ''}")
+        else:
+            yield Finding(
+                FAIL, what, f"{issuer} has no key for {', '.join(settings.oidc_algorithms)}", "Set oidc_algorithms."
+            )
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime, time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -29,7 +29,7 @@ from hub.model import SHANGHAI
 DEFAULT_FILE = Path("dispute-hub.toml")
 #: variables that are no settings
 _OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|LOG_LEVEL|TEST(_.*)?)$")
-_PATHS = ("data_dir", "county_folder", "master_key_file")
+_PATHS = ("data_dir", "county_folder", "master_key_file", "oidc_ca_file")
 _INSTANCE_PATHS = ("folder", "secret_file", "ca_file", "client_cert_file", "client_key_file")
 _INSTANCE_PATH_LISTS = ("webhook_secret_files",)
 #: once options, which are printed and logged like any table
@@ -58,6 +58,19 @@ def _http_address(url: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("an address ends before ? and #")
     return url.rstrip("/")
+
+
+def encrypted_address(url: str) -> str:
+    """The address exactly as it stands, where nobody in between can change the answer. Raises ValueError."""
+    if not url:
+        return url
+    parts = urlsplit(url)
+    is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and is_here)):
+        raise ValueError("an address looks like https://sign-on.example/realms/staff; http only on this machine")
+    if parts.username or parts.password or parts.fragment:
+        raise ValueError("an address holds no user, password or #")
+    return url
 
 
 def _time_of_day(text: str) -> str:
@@ -89,6 +102,11 @@ def _file_host(host: str) -> str:
 
 FileHost = Annotated[str, AfterValidator(_file_host)]
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
+EncryptedAddress = Annotated[str, AfterValidator(encrypted_address)]
+#: signatures that can be checked with a public key; whoever can check one with a shared secret can also make one
+SignatureAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
+]
 UnitCode = Annotated[str, AfterValidator(_unit_code)]
 
 
@@ -218,6 +236,26 @@ class Settings(BaseSettings):
     size_guard: int = Field(12, ge=2, le=1000)
     #: how long a worker that went silent keeps its jobs; a living one renews in time
     lease_s: float = Field(60, ge=3, le=3600)
+    #: the staff's sign-on service (OpenID Connect), exactly as its tokens name it; '' is none
+    oidc_issuer: EncryptedAddress = ""
+    #: as its tokens name this hub
+    oidc_audience: str = Field("", max_length=255)
+    #: where its public keys lie; '' asks its ``/.well-known/openid-configuration``
+    oidc_jwks_url: EncryptedAddress = ""
+    oidc_ca_file: Path | None = None
+    oidc_algorithms: tuple[SignatureAlgorithm, ...] = Field(("RS256", "ES256"), min_length=1)
+    #: a token that lives longer is refused: nothing else ends a right that was taken back
+    oidc_max_lifetime_s: int = Field(3600, ge=60, le=86_400)
+    oidc_clock_skew_s: int = Field(30, ge=0, le=120)
+    #: claims by their names, those inside another with dots: ``realm_access.roles``; '' is none
+    oidc_role_claim: str = Field("roles", min_length=1)
+    oidc_name_claim: str = Field("name", min_length=1)
+    oidc_region_claim: str = ""
+    oidc_agency_claim: str = ""
+    oidc_instance_claim: str = ""
+    oidc_channel_claim: str = ""
+    #: the service's names of roles and ours; empty: they have the same names
+    oidc_roles: dict[str, str] = Field(default_factory=dict)
     instances: dict[str, InstanceSettings] = Field(default_factory=dict)
 
     @classmethod
@@ -236,6 +274,14 @@ class Settings(BaseSettings):
         for name in self.instances:
             if not re.fullmatch(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*", name):
                 raise ValueError(f"instance {name!r}: a name has small letters, digits and single _ or - between them")
+        return self
+
+    @model_validator(mode="after")
+    def _audience(self) -> Settings:
+        if self.oidc_issuer and not self.oidc_audience:
+            raise ValueError("oidc_issuer needs oidc_audience: what the service calls this hub")
+        if self.oidc_issuer and not self.oidc_jwks_url and "?" in self.oidc_issuer:
+            raise ValueError("oidc_issuer with a ? needs oidc_jwks_url")
         return self
 
     @property

@@ -34,6 +34,10 @@ class Served:
     port: int
     live: Live
 
+    async def has_followers(self, count: int) -> None:
+        """Wait until so many subscriptions have their place: what changes from now on, they are told."""
+        await until(lambda: self.live.feed._followers == count)
+
     @property
     def socket(self) -> str:
         return f"ws://127.0.0.1:{self.port}/graphql"

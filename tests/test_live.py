@@ -68,6 +68,7 @@ async def test_a_change_comes_over_both_transports(desk: Desk) -> None:
             assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
             assert (stream.headers["x-accel-buffering"], stream.headers["cache-control"]) == ("no", "no-store")
             (beginning,) = [await stream.content.readuntil(b"\n\n")]
+            await served.has_followers(2)
             assert beginning == b":\nid: 0\n\n"
             await writer.change(2)
             data = [{"sequence": n, "disputes": [{"id": dispute}], "recordIds": writer.records} for n in (1, 2)]
@@ -141,7 +142,8 @@ async def test_two_servers_on_one_database_tell_the_same(database: Database) -> 
             async with connected(first) as here, connected(second) as there:
                 await subscribe(here, CHANGES)
                 await subscribe(there, CHANGES)
-                await asyncio.sleep(0.1)
+                await first.has_followers(1)
+                await second.has_followers(1)
                 await writer.change(5)
                 assert await hear_changes(here, 5) == await hear_changes(there, 5) == [1, 2, 3, 4, 5]
             await writer.change(5)
@@ -171,7 +173,7 @@ async def test_what_is_hidden_reaches_nobody_and_the_place_moves_on(desk: Desk) 
                 assert refused[0]["message"] == "no such dispute" and refused[0]["extensions"]["code"] == "NOT_FOUND"
             await subscribe(client, CHANGES, "all")
             await subscribe(client, followed, "one", id=seen)
-            await asyncio.sleep(0.1)
+            await served.has_followers(3)
             await writer.change(30)
             heard = [await hear(client) for _ in range(20)]
             told = [one.data["data"]["changes"] for one in await events(stream, 10)]
@@ -201,7 +203,7 @@ async def test_a_dispute_is_followed_into_the_one_it_is_merged_into(desk: Desk) 
                 nodes = [edge["node"] for edge in (await answer.json())["data"]["disputes"]["edges"]]
         for node in nodes:
             await subscribe(client, query, node["code"], code=node["code"])
-        await asyncio.sleep(0.1)
+        await served.has_followers(2)
         await merge_disputes(desk, (nodes[0]["id"], nodes[1]["id"]), act=Act("operator"))
         merged: dict[str, list[Any]] = {node["code"]: [] for node in nodes}
         async with asyncio.timeout(10):
@@ -328,7 +330,7 @@ async def test_a_long_subscription_keeps_nothing_of_what_it_told(lone_database: 
 async def test_a_server_that_goes_down_sends_its_listeners_to_the_next(desk: Desk) -> None:
     async with serving(desk) as served, connected(served) as client, listening(served, CHANGES) as stream:
         await subscribe(client, CHANGES)
-        await asyncio.sleep(0.1)
+        await served.has_followers(2)
         served.live.close()
         assert await ending(client) == 1012
         # without a complete event: an event source comes back by itself

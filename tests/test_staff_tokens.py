@@ -213,6 +213,7 @@ HOSTILE: dict[str, tuple[Callable[[SignOn], str], Refusal]] = {
     "without an end": (claimed(exp=None), Refusal.TIME),
     "without a beginning": (claimed(iat=None), Refusal.TIME),
     "an end that is true": (claimed(exp=True), Refusal.TIME),
+    "a beginning that is true": (claimed(nbf=True), Refusal.TIME),
     "an end that is text": (claimed(exp="4000000000"), Refusal.TIME),
     "an end beyond all numbers": (of_text('{…, "more": 1e999}'), Refusal.MALFORMED),
     "an end of a thousand digits": (claimed(exp=10**1000), Refusal.TIME),

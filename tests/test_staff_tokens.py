@@ -335,7 +335,7 @@ async def test_none_of_ten_thousand_altered_tokens_is_believed(service: SignOn) 
     counted = outcomes(reader)
     # many come as far as the signature, and no further
     assert counted.keys() == {"BELIEVED", "MALFORMED", "ALGORITHM", "HEADER", "UNKNOWN_KEY", "SIGNATURE"}
-    assert counted["SIGNATURE"] > 4000 and sum(counted.values()) == 10_008
+    assert counted["SIGNATURE"] > 3000 and sum(counted.values()) == 10_008
 
 
 def test_none_of_ten_thousand_altered_webhooks_is_taken() -> None:

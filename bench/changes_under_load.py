@@ -117,7 +117,7 @@ class Reader:
                         left -= 1
 
     async def by_query(self) -> None:
-        query = f"query($after: Long) {{ changes(after: $after) {{ position entries {{ {_FIELDS} }} }} }}"
+        query = f"query($after: Long) {{ changes(after: $after, first: 100) {{ position entries {{ {_FIELDS} }} }} }}"
         async with aiohttp.ClientSession() as http:
             while not self.is_done:
                 body = {"query": query, "variables": {"after": self.position}}

@@ -44,7 +44,7 @@ _ROWS: Mapping[str, int] = {
     "Query.regions": 150, "Query.agencies": 60, "Query.connectors": 8, "Query.vocabularies": 30, "Query.figures": 22,
     "Query.drift": 20, "Vocabulary.entries": 20, "Dispute.availableActions": 16,
     "Dispute.records": 4, "Dispute.parties": 4, "Dispute.referrals": 4, "Dispute.attachments": 4,
-    "CaseRecord.parties": 4, "CaseRecord.attachments": 4, "Connector.incidents": 4,
+    "CaseRecord.parties": 4, "CaseRecord.attachments": 4, "Connector.incidents": 4, "Change.disputes": 1,
     "__Schema.types": 130, "__Type.fields": 4, "__Type.inputFields": 1, "__Type.enumValues": 2,
     "__Type.interfaces": 1, "__Type.possibleTypes": 1, "__Field.args": 1, "__Schema.directives": 6,
     "__Directive.args": 1,

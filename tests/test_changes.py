@@ -211,7 +211,8 @@ async def test_the_query_pages_through_the_log(store: Store) -> None:
 
 
 async def test_many_pages_in_one_question_are_too_many(store: Store) -> None:
-    pages = " ".join(f"a{n}: changes(after: 0) {{ entries {{ disputes {{ id }} }} }}" for n in range(11))
+    fields = "{ entries { sequence kind at recordIds disputes { id code version } } }"
+    pages = " ".join(f"a{n}: changes(after: 0, first: 100) {fields}" for n in range(30))
     assert await Door(store).code(f"{{ {pages} }}") == "QUERY_TOO_LARGE"
 
 

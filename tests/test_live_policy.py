@@ -81,7 +81,7 @@ async def test_everybody_is_told_exactly_what_they_may_see(desk: Desk) -> None:
             continue
         assert await told_by(desk, eyes, document) == expected(eyes), eyes.principal
         context = new_context(desk, county_tables(), eyes.principal)
-        query = Request(f"{{ changes(after: 0) {{ position entries {FIELDS} }} }}", {})
+        query = Request(f"{{ changes(after: 0, first: 100) {{ position entries {FIELDS} }} }}", {})
         page = (await runner_for(eyes.role).run(query, context)).payload["data"]["changes"]
         assert [plainly(one) for one in page["entries"]] == expected(eyes)[:100]
         assert page["position"] == END

@@ -9,6 +9,7 @@ import strawberry
 from hub.errors import UserInputError
 from hub.reading import changes
 from hub.reading.changes import PAGE, Changes
+from hub.reading.paging import DEFAULT_SIZE
 from schema.context import Info
 from schema.scalars import Long
 from schema.types.change import ChangePage, change_page
@@ -27,7 +28,7 @@ class ChangeQueries:
             Long | None, strawberry.argument(description="A position or sequence told before; 0 is the beginning.")
         ] = None,
         first: Annotated[
-            int | None, strawberry.argument(description=f"Changes at most, 1 to {PAGE}; {PAGE} when not given.")
+            int | None, strawberry.argument(description=f"Changes at most, 1 to {PAGE}; {DEFAULT_SIZE} when not given.")
         ] = None,
     ) -> ChangePage:
         if first is not None and not 1 <= first <= PAGE:
@@ -35,4 +36,4 @@ class ChangeQueries:
         async with info.context.store.snapshot() as connection:
             if after is None:
                 return change_page(Changes((), await changes.head(connection), False))
-            return change_page(await changes.page(connection, info.context.sight, after, first or PAGE))
+            return change_page(await changes.page(connection, info.context.sight, after, first or DEFAULT_SIZE))

@@ -116,13 +116,12 @@ class Feed:
                         self._see(await self.begin(None))
                         is_away = False
                         await wakeups.wait()
-            except _AWAY as problem:
+            except Exception as problem:
+                # whatever it is: with nobody looking, everybody would wait for ever
                 if not is_away:
                     self._report(problem)
                 is_away = True
                 await asyncio.sleep(_PAUSE_S)
-            finally:
-                self._wakeups = None
 
     def _see(self, head: int) -> None:
         if head > self._head:

@@ -66,6 +66,8 @@ async def listening(store: Store) -> AsyncIterator[Wakeups]:
     if store.kind != "postgresql":
         yield Wakeups(LOOK_EVERY_S)
         return
+    import asyncpg  # type: ignore[import-untyped]
+
     wakeups = Wakeups(LOOK_AT_LEAST_EVERY_S)
     # a connection of its own: one of the pool's would go back to it listening
     engine = create_async_engine(store.engine.url, poolclass=NullPool, hide_parameters=True)
@@ -73,7 +75,11 @@ async def listening(store: Store) -> AsyncIterator[Wakeups]:
         async with engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             driver.add_termination_listener(lambda *_: wakeups.lose())
-            await driver.add_listener(_CHANNEL, lambda *_: wakeups.wake())
+            try:
+                await driver.add_listener(_CHANNEL, lambda *_: wakeups.wake())
+            except (asyncpg.PostgresError, asyncpg.InterfaceError):
+                # a pooler or a standby that takes no LISTEN: looking does it too
+                wakeups = Wakeups(LOOK_EVERY_S)
             yield wakeups
     finally:
         await engine.dispose()

@@ -29,6 +29,17 @@ class DisputeOrderField(enum.Enum):
 
     REGISTERED_AT = "REGISTERED_AT"
     STATE_SINCE = "STATE_SINCE"
+    CODE = "CODE"
+
+
+class DisputeFacet(enum.Enum):
+    """What a list of disputes is counted by."""
+
+    STATE = "STATE"
+    CATEGORY = "CATEGORY"
+    CHANNEL = "CHANNEL"
+    REGION = "REGION"
+    HOLDER = "HOLDER"
 
 
 def _publish(cls: Any) -> None:
@@ -37,5 +48,5 @@ def _publish(cls: Any) -> None:
         value.description = getattr(cls[value.name], "zh", None)
 
 
-for _term in (*ENUMERATIONS.values(), Locale, OrderDirection, DisputeOrderField):
+for _term in (*ENUMERATIONS.values(), Locale, OrderDirection, DisputeOrderField, DisputeFacet):
     _publish(_term)

@@ -7,7 +7,7 @@ from enum import Enum
 
 import strawberry
 
-from hub.reading.disputes import DisputeFilter, by_registration, by_state_since
+from hub.reading.disputes import DisputeFilter, by_number, by_registration, by_state_since
 from hub.reading.filters import Days
 from hub.reading.paging import Ordering
 from hub.reading.records import RecordFilter
@@ -39,6 +39,9 @@ class DisputeFilterInput:
         default=None, description="In one of these regions or below: county, township or village code."
     )
     holder: str | None = strawberry.field(default=None, description="In the hand of the agency with this code.")
+    assignee: str | None = strawberry.field(
+        default=None, description="In the hand of the person of this name, or of the unit with this code."
+    )
     registered: DateRange | None = strawberry.field(default=None, description="Registered on these days.")
     records_from: list[str] | None = strawberry.field(
         default=None, description="Has a record of each of these instances or systems, e.g. [court, hotline]."
@@ -57,6 +60,7 @@ class DisputeFilterInput:
             channels=values_of(self.channels),
             regions=self.regions,
             holder=self.holder,
+            assignee=self.assignee,
             registered=_days(self.registered),
             records_from=self.records_from,
             include_former=self.include_former,
@@ -65,7 +69,7 @@ class DisputeFilterInput:
 
 @strawberry.input(description="What a list of disputes is ordered by; equals are ordered by id.")
 class DisputeOrder:
-    by: DisputeOrderField = strawberry.field(name="field", description="The time to order by.")
+    by: DisputeOrderField = strawberry.field(name="field", description="What to order by.")
     direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="Which end comes first.")
 
     def to_ordering(self) -> Ordering:
@@ -73,6 +77,8 @@ class DisputeOrder:
         descending = self.direction is OrderDirection.DESC
         if self.by is DisputeOrderField.STATE_SINCE:
             return by_state_since(descending=descending)
+        if self.by is DisputeOrderField.CODE:
+            return by_number(descending=descending)
         return by_registration(descending=descending)
 
 

@@ -7,21 +7,22 @@ from typing import Annotated
 import strawberry
 
 from hub.errors import UserInputError
-from hub.reading import connectors, disputes, records, reference
+from hub.reading import connectors, records, reference
 from hub.reading.paging import MAX_SIZE, window
 from hub.vocabulary import AgencyKind, RegionLevel
 from schema.connection import After, Before, Connection, First, Last, connection_of
 from schema.context import Info
-from schema.enums import DisputeOrderField, Locale
-from schema.inputs import CaseRecordFilterInput, DisputeFilterInput, DisputeOrder
+from schema.enums import Locale
+from schema.inputs import CaseRecordFilterInput
 from schema.nodes import find_nodes
 from schema.queries.changes import ChangeQueries
+from schema.queries.disputes import DisputeQueries
 from schema.queries.links import LinkQueries
 from schema.queries.outbox import OutboxQueries
+from schema.queries.viewer import ViewerQueries
 from schema.queries.worklists import WorklistQueries
 from schema.scalars import Day
 from schema.types.connector import Connector, connector
-from schema.types.dispute import Dispute, dispute
 from schema.types.figure import Figure, figures_of
 from schema.types.node import Node
 from schema.types.record import CaseRecord, case_record
@@ -30,7 +31,7 @@ from schema.vocabularies import vocabularies_of
 
 
 @strawberry.type(description="Every question that can be asked.")
-class Query(LinkQueries, WorklistQueries, OutboxQueries, ChangeQueries):
+class Query(DisputeQueries, LinkQueries, WorklistQueries, OutboxQueries, ChangeQueries, ViewerQueries):
     @strawberry.field(description="Anything by its global id; null where nothing is known under it.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return (await find_nodes(info, [id]))[0]
@@ -40,46 +41,6 @@ class Query(LinkQueries, WorklistQueries, OutboxQueries, ChangeQueries):
         if len(ids) > MAX_SIZE:
             raise UserInputError(f"ids takes at most {MAX_SIZE} values")
         return await find_nodes(info, ids)
-
-    @strawberry.field(description="One dispute, by id or by code; the code of a merged dispute still answers.")
-    async def dispute(self, info: Info, id: strawberry.ID | None = None, code: str | None = None) -> Dispute | None:
-        if (id is None) is (code is None):
-            raise UserInputError("give either id or code")
-        if id is not None:
-            row = await info.context.loaders.disputes.load(str(id))
-        else:
-            assert code is not None
-            async with info.context.store.read() as connection:
-                row = await disputes.by_code(connection, info.context.sight, code)
-        return None if row is None else dispute(row)
-
-    @strawberry.field(description="Disputes, the latest registered first unless asked otherwise.")
-    async def disputes(
-        self,
-        info: Info,
-        filter: DisputeFilterInput | None = None,
-        order_by: DisputeOrder | None = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Dispute]:
-        store, sight = info.context.store, info.context.sight
-        wanted = (filter or DisputeFilterInput()).to_filter()
-        ordering = (order_by or DisputeOrder(by=DisputeOrderField.REGISTERED_AT)).to_ordering()
-        asked = window(ordering, first, after, last, before)
-
-        async def behind() -> bool:
-            async with store.read() as connection:
-                return await disputes.any_behind(connection, sight, wanted, ordering, asked)
-
-        async def total() -> int:
-            async with store.read() as connection:
-                return await disputes.total(connection, sight, wanted)
-
-        async with store.read() as connection:
-            page = await disputes.page(connection, sight, wanted, ordering, asked)
-        return connection_of(page, dispute, asked, behind, total)
 
     @strawberry.field(description="One agency's record by the agency's own key and number.")
     async def case_record(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, exists, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.reading import paging
@@ -66,6 +66,8 @@ class DisputeFilter:
     channels: Sequence[str] | None = None
     regions: Sequence[str] | None = None
     holder: str | None = None
+    #: a person's name or a unit's code
+    assignee: str | None = None
     registered: Days = ANY_DAY
     records_from: Sequence[str] | None = None
     #: also those merged away or gone at every source
@@ -83,6 +85,11 @@ def by_registration(*, descending: bool) -> Ordering:
 def by_state_since(*, descending: bool) -> Ordering:
     """In the order in which the present state began."""
     return Ordering("state_since", (("state_since", KeyType.INSTANT), ("id", KeyType.TEXT)), descending)
+
+
+def by_number(*, descending: bool) -> Ordering:
+    """In the order of their codes."""
+    return Ordering("code", (("code", KeyType.TEXT),), descending)
 
 
 def _row(found: Row[Any]) -> DisputeRow:
@@ -121,6 +128,8 @@ def _chosen(sight: Sight, wanted: DisputeFilter) -> Select[Any]:
         rows = rows.where(in_regions(disputes.c.region_code, wanted.regions))
     if wanted.holder is not None:
         rows = rows.where(disputes.c.holder_code == wanted.holder)
+    if wanted.assignee is not None:
+        rows = rows.where(or_(disputes.c.assignee_name == wanted.assignee, disputes.c.assignee_code == wanted.assignee))
     for source in limited(wanted.records_from or (), "recordsFrom"):
         rows = rows.where(_has_record(sight, or_(case_records.c.instance == source, case_records.c.system == source)))
     return rows.where(*within(disputes.c.registered_at, wanted.registered))
@@ -156,6 +165,32 @@ async def page(
 async def total(connection: AsyncConnection, sight: Sight, wanted: DisputeFilter) -> int:
     """How many disputes the list holds."""
     return await paging.total(connection, _chosen(sight, wanted))
+
+
+#: what a list is counted by; a village counts for its township
+_FACETS: Mapping[str, Callable[[Subquery], ColumnElement[str]]] = {
+    "STATE": lambda rows: rows.c.state,
+    "CATEGORY": lambda rows: rows.c.category,
+    "CHANNEL": lambda rows: rows.c.channel,
+    "REGION": lambda rows: func.substr(rows.c.region_code, 1, 9),
+    "HOLDER": lambda rows: rows.c.holder_code,
+}
+
+
+async def facets(
+    connection: AsyncConnection, sight: Sight, wanted: DisputeFilter, by: Sequence[str]
+) -> dict[str, list[tuple[str, int]]]:
+    """The whole list by each of these facets: values with their counts, the most frequent first. One statement."""
+    counts: dict[str, list[tuple[str, int]]] = {name: [] for name in by}
+    parts = []
+    for name in by:
+        rows = _chosen(sight, wanted).subquery()
+        value = _FACETS[name](rows)
+        parts.append(select(literal(name).label("name"), value.label("value"), func.count().label("n")).group_by(value))
+    found = (await connection.execute(union_all(*parts))).all()
+    for row in sorted(found, key=lambda row: (-row.n, row.value)):
+        counts[row.name].append((row.value, row.n))
+    return counts
 
 
 async def any_behind(

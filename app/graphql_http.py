@@ -1,7 +1,8 @@
 """GraphQL over HTTP: what a request may look like, and which status and media type its answer has.
 
 A body that is no GraphQL request is answered 4xx, never 5xx. An answer in ``application/json`` is 200 once the request
-was well formed; in ``application/graphql-response+json`` the status tells whether the operation ran.
+was well formed; in ``application/graphql-response+json`` the status tells whether the operation ran. Nothing is run for
+a request that a page elsewhere can have a browser send by itself.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from app.strict_json import NotStrictError, strict_json
 from hub.principal import Principal
 from schema.context import Context
 from schema.execution import Answer, Request, Runner
@@ -29,8 +32,13 @@ _BODY_TIMEOUT_S = 30.0
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
-#: how long a request took, and how it ended: ran, refused or malformed
-Observe = Callable[[float, str], None]
+#: how long a request took, how it ended (ran, refused, limited or malformed), and what it cost
+Observe = Callable[[float, str, int], None]
+
+#: headers that a browser sends to another site only after asking it first; any one does, whatever it says
+_NOT_SIMPLE = ("graphql-require-preflight", "apollo-require-preflight", "x-requested-with")
+#: an id of a registered document, and what may stand before it
+_LONGEST_ID, _ALGORITHM = 128, "sha256:"
 
 
 class MalformedError(Exception):
@@ -59,14 +67,17 @@ class GraphQLOverHttp:
         try:
             if media_type is None:
                 raise MalformedError(406, f"answers come as {GRAPHQL_JSON} or {JSON}")
+            if request.method != "POST":
+                _check_preflight(request)
             asked = await read_request(request)
         except MalformedError as problem:
-            self.observe(perf_counter() - started, "malformed")
+            self.observe(perf_counter() - started, "malformed", 0)
             return malformed(problem, media_type or JSON)
         answer = await self.runner_of(principal.role).run(
             asked, self.new_context(principal), only_queries=request.method != "POST"
         )
-        self.observe(perf_counter() - started, "refused" if answer.refused else "ran")
+        outcome = "limited" if answer.wait_s else "refused" if answer.refused else "ran"
+        self.observe(perf_counter() - started, outcome, answer.cost)
         return _respond(answer, media_type)
 
 
@@ -74,16 +85,35 @@ async def read_request(request: HttpRequest) -> Request:
     """The GraphQL request in a GET or POST. Raises MalformedError."""
     if request.method == "POST":
         _check_content_type(request.headers.get("content-type"))
+        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise MalformedError(415, "a compressed body is not read", {"Accept-Encoding": "identity"})
         return read_map(_json(await _body(request)))
-    if len(request.url.query) > MAX_QUERY_STRING:
+    return read_map(_query_string(request.url.query))
+
+
+def _query_string(text: str) -> dict[str, Any]:
+    if len(text) > MAX_QUERY_STRING:
         raise MalformedError(414, "the address is too long; use POST")
-    given: dict[str, Any] = dict(request.query_params)
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=50)
+    except ValueError:
+        raise MalformedError(400, "the address is not written in UTF-8") from None
+    given: dict[str, Any] = dict(pairs)
+    if len(given) < len(pairs):
+        raise MalformedError(400, "a parameter stands in the address twice")
     for name in ("variables", "extensions"):
         if given.get(name):
             given[name] = _json(given[name].encode("utf-8", "surrogatepass"))
         else:
             given.pop(name, None)
-    return read_map(given)
+    return {name: value for name, value in given.items() if value != "" or name == "query"}
+
+
+def _check_preflight(request: HttpRequest) -> None:
+    """A link or a picture on a page elsewhere must run nothing in the name of whoever looks at it."""
+    is_bearer = request.headers.get("authorization", "").lower().startswith("bearer ")
+    if not is_bearer and not any(name in request.headers for name in _NOT_SIMPLE):
+        raise MalformedError(400, "a GET request needs the header GraphQL-Require-Preflight: 1, or use POST")
 
 
 async def _body(request: HttpRequest) -> bytes:
@@ -111,9 +141,9 @@ def _check_content_type(header: str | None) -> None:
 
 def _json(text: bytes) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise MalformedError(400, "this is not JSON in UTF-8") from None
+        return strict_json(text)
+    except NotStrictError as problem:
+        raise MalformedError(400, str(problem)) from None
 
 
 def read_map(given: Any) -> Request:
@@ -123,15 +153,33 @@ def read_map(given: Any) -> Request:
     if not isinstance(given, dict):
         raise MalformedError(400, "a GraphQL request is a JSON object")
     query, variables, name = given.get("query"), given.get("variables"), given.get("operationName")
-    if not isinstance(query, str) or not query.strip():
+    extensions = given.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise MalformedError(400, "extensions is no object")
+    document_id = _document_id(given.get("documentId"), extensions or {})
+    if query is None and document_id:
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
         raise MalformedError(400, "query is missing, or is no text")
     if variables is not None and not isinstance(variables, dict):
         raise MalformedError(400, "variables is no object")
     if name is not None and not isinstance(name, str):
         raise MalformedError(400, "operationName is no text")
-    if given.get("extensions") is not None and not isinstance(given["extensions"], dict):
-        raise MalformedError(400, "extensions is no object")
-    return Request(query, variables or {}, name or None)
+    return Request(query, variables or {}, name or None, document_id)
+
+
+def _document_id(given: Any, extensions: Mapping[str, Any]) -> str:
+    """The id of a registered document, as ``documentId`` or as Apollo's clients send it; '' where there is none."""
+    persisted = extensions.get("persistedQuery")
+    if given is None and persisted is not None:
+        given = persisted.get("sha256Hash") if isinstance(persisted, dict) else persisted
+        if not isinstance(given, str):
+            raise MalformedError(400, "extensions.persistedQuery has no sha256Hash")
+    if given is None:
+        return ""
+    if not isinstance(given, str) or not 0 < len(given) <= _LONGEST_ID:
+        raise MalformedError(400, f"documentId is text of 1 to {_LONGEST_ID} characters")
+    return given.removeprefix(_ALGORITHM)
 
 
 def _answer_type(accept: str | None) -> str | None:
@@ -166,6 +214,8 @@ def _respond(answer: Answer, media_type: str) -> Response:
     headers = {}
     if answer.refused is None:
         status = 200
+    elif answer.wait_s:
+        status, headers = 429, {"Retry-After": str(answer.wait_s)}
     elif answer.refused == "OPERATION_NOT_ALLOWED":
         status, headers = 405, {"Allow": "POST"}
     else:

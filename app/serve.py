@@ -16,6 +16,7 @@ from app.sequencing import keep_sequencing
 from app.web import create_app, server
 from app.wiring import Hub
 from hub.errors import ConfigurationError
+from schema.trusted import documents_of
 
 #: how long a code that an operator set stays unseen here
 _RELOAD_S = 60.0
@@ -34,7 +35,7 @@ async def serve_graphql(
     where = host or hub.settings.host
     wanted = hub.settings.port if port is None else port
     hooks = Hooks(hub)
-    app = create_app(hub.desk, lambda: hub.tables, hooks)
+    app = create_app(hub.desk, lambda: hub.tables, hooks, documents=documents_of(hub.settings))
     live: Live = app.state.live
     running = server(app, where, wanted)
     # signals are the caller's: uvicorn would take them and raise them again at its end

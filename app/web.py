@@ -37,10 +37,12 @@ from hub.principal import Principal
 from hub.store import migrate
 from hub.store.engine import Store
 from hub.vocabulary import CountyTables
+from schema.budget import Budget
 from schema.build import new_context
 from schema.context import Context
 from schema.errors import report
 from schema.seen_by import runner_for
+from schema.trusted import NO_DOCUMENTS, Documents
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -60,6 +62,8 @@ def create_app(
     authenticate: Authenticate = whoever_is_here,
     still: Still = still_here,
     limits: Limits | None = None,
+    documents: Documents = NO_DOCUMENTS,
+    keeps_budgets: bool = True,
 ) -> Starlette:
     """The application over an open store. ``tables`` gives the county's codes as they are now.
 
@@ -67,8 +71,10 @@ def create_app(
     """
     registry = CollectorRegistry()
 
+    budget = Budget() if keeps_budgets else None
+
     def context(principal: Principal, resume_after: int | None = None) -> Context:
-        return new_context(desk, tables(), principal, feed, resume_after)
+        return new_context(desk, tables(), principal, feed, resume_after, budget, documents)
 
     feed = Feed(desk.store, lambda problem: report(problem, "feed"))
     live = Live(desk, feed, runner_for, context, authenticate, still, limits or Limits())
@@ -171,12 +177,15 @@ async def _not_ready(store: Store) -> str | None:
     return None if stands == migrate.head() else "database not migrated"
 
 
-def _observer(registry: CollectorRegistry) -> Callable[[float, str], None]:
+def _observer(registry: CollectorRegistry) -> Callable[[float, str, int], None]:
     requests = Counter("hub_graphql_requests", "GraphQL requests by how they ended", ["outcome"], registry=registry)
     seconds = Histogram("hub_graphql_request_seconds", "Seconds a GraphQL request took", registry=registry)
 
-    def observe(taken: float, outcome: str) -> None:
+    costs = Counter("hub_graphql_cost", "What GraphQL requests cost, as their budgets count", registry=registry)
+
+    def observe(taken: float, outcome: str, cost: int) -> None:
         requests.labels(outcome).inc()
+        costs.inc(cost)
         seconds.observe(taken)
 
     return observe

@@ -29,7 +29,7 @@ from hub.model import SHANGHAI
 DEFAULT_FILE = Path("dispute-hub.toml")
 #: variables that are no settings
 _OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|LOG_LEVEL|TEST(_.*)?)$")
-_PATHS = ("data_dir", "county_folder", "master_key_file", "oidc_ca_file")
+_PATHS = ("data_dir", "county_folder", "master_key_file", "oidc_ca_file", "trusted_documents")
 _INSTANCE_PATHS = ("folder", "secret_file", "ca_file", "client_cert_file", "client_key_file")
 _INSTANCE_PATH_LISTS = ("webhook_secret_files",)
 #: once options, which are printed and logged like any table
@@ -256,6 +256,10 @@ class Settings(BaseSettings):
     oidc_channel_claim: str = ""
     #: the service's names of roles and ours; empty: they have the same names
     oidc_roles: dict[str, str] = Field(default_factory=dict)
+    #: folder of the documents that clients may ask for by id; None: there are none
+    trusted_documents: Path | None = None
+    #: whether GraphQL runs nothing but those
+    trusted_only: bool = False
     instances: dict[str, InstanceSettings] = Field(default_factory=dict)
 
     @classmethod
@@ -282,6 +286,12 @@ class Settings(BaseSettings):
             raise ValueError("oidc_issuer needs oidc_audience: what the service calls this hub")
         if self.oidc_issuer and not self.oidc_jwks_url and "?" in self.oidc_issuer:
             raise ValueError("oidc_issuer with a ? needs oidc_jwks_url")
+        return self
+
+    @model_validator(mode="after")
+    def _only_what_is_there(self) -> Settings:
+        if self.trusted_only and self.trusted_documents is None:
+            raise ValueError("trusted_only needs trusted_documents: without a document nothing could be asked")
         return self
 
     @property

@@ -14,12 +14,14 @@ from hub.desk import Desk
 from hub.feed import Feed
 from hub.principal import Principal
 from hub.vocabulary import CountyTables
+from schema.budget import Budget
 from schema.context import Context, Makers
 from schema.loaders import Loaders
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.subscription import Subscription
+from schema.trusted import NO_DOCUMENTS, Documents
 from schema.types.dispute import dispute
 from schema.types.event import HandlingEvent, handling_event
 from schema.types.party import Party
@@ -54,12 +56,25 @@ def sdl() -> str:
 
 
 def new_context(
-    desk: Desk, tables: CountyTables, principal: Principal, feed: Feed | None = None, resume_after: int | None = None
-) -> Context:
+    desk: Desk, tables: CountyTables, principal: Principal, feed: Feed | None = None, resume_after: int | None = None,
+    budget: Budget | None = None, documents: Documents = NO_DOCUMENTS,
+) -> Context:  # fmt: skip
     """The world of one request, with empty loaders. Raises ConfigurationError where the role is unknown."""
     access = access_of(principal.role)
     sight = access.sight(principal)
-    return Context(desk, tables, Loaders(desk.store, sight), _MAKERS, principal, access, sight, feed, resume_after)
+    return Context(
+        desk,
+        tables,
+        Loaders(desk.store, sight),
+        _MAKERS,
+        principal,
+        access,
+        sight,
+        feed,
+        resume_after,
+        budget,
+        documents,
+    )
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:

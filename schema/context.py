@@ -21,6 +21,7 @@ from hub.store.engine import Store
 from hub.vocabulary import CountyTables
 from schema.budget import Budget
 from schema.loaders import Loaders
+from schema.trusted import NO_DOCUMENTS, Documents
 
 if TYPE_CHECKING:
     from schema.types.dispute import Dispute
@@ -59,6 +60,8 @@ class Context:
     resume_after: int | None = None
     #: what principals may still ask for in this minute; None where nobody counts
     budget: Budget | None = None
+    #: what may be asked for by its id, or at all
+    documents: Documents = NO_DOCUMENTS
 
     @property
     def decider(self) -> str:

@@ -19,6 +19,14 @@ log = structlog.get_logger()
 
 _LONGEST_MESSAGE = 500
 
+#: every ``extensions.code`` there is; each stands in docs/frontend.md
+CODES = frozenset({
+    "BAD_REQUEST", "UNAUTHENTICATED", "FORBIDDEN", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED",
+    "QUERY_TOO_LARGE", "INTROSPECTION_NOT_ALLOWED", "RATE_LIMITED", "TRY_AGAIN_LATER", "TOO_MANY_SUBSCRIPTIONS",
+    "PERSISTED_QUERY_NOT_FOUND", "DOCUMENT_NOT_TRUSTED", "OPERATION_NOT_ALLOWED", "BAD_USER_INPUT", "NOT_FOUND",
+    "CONFLICT", "INTERNAL",
+})  # fmt: skip
+
 #: errors that say something the caller can use, and the code under which a program may recognise them
 _DECLARED: tuple[tuple[type[HubError], str], ...] = (
     (UserInputError, "BAD_USER_INPUT"),

@@ -33,6 +33,7 @@ from schema.prices import Prices
 from schema.request import Request as Request
 from schema.request import check_values
 from schema.running import BoundedExecutor
+from schema.trusted import UntrustedError
 from schema.validation import problems_of
 
 if TYPE_CHECKING:
@@ -167,6 +168,10 @@ class Runner:
     def _ready(self, request: Request, context: Context, allowed: Mapping[OperationType, str]) -> _Ready:
         """The request, well formed, of an allowed kind, not too large, paid for and valid. Raises Refused."""
         _charge(context, REQUEST_COST)
+        try:
+            request = context.documents.whole(request)
+        except UntrustedError as problem:
+            raise Refused(problem.code, GraphQLError(str(problem))) from None
         try:
             check_values(request)
         except GraphQLError as problem:

@@ -445,7 +445,9 @@ class Through:
         async def authenticate(_: HTTPConnection) -> Principal | None:
             return eyes.principal
 
-        transport = httpx2.ASGITransport(create_app(desk, county_tables, authenticate=authenticate))
+        transport = httpx2.ASGITransport(
+            create_app(desk, county_tables, authenticate=authenticate, keeps_budgets=False)
+        )
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1")
 
     async def ask(self, document: str) -> httpx2.Response:

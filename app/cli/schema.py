@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from app.cli import documents
+
 app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
+app.add_typer(documents.app, name="documents")
 
 
 @app.callback()

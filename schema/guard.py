@@ -76,6 +76,8 @@ class Size:
     per_row: float = 0
     #: milliseconds of the database
     work: float = 0
+    #: how often the list that it is a page of is looked through, besides for its rows
+    asks: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _sum(one: Size, other: Size) -> Size:
     return Size(
         max(one.depth, other.depth), one.fields + other.fields, one.aliases + other.aliases,
         one.directives + other.directives, one.values + other.values, one.per_row + other.per_row,
-        one.work + other.work,
+        one.work + other.work, one.asks + other.asks,
     )  # fmt: skip
 
 
@@ -208,7 +210,7 @@ class _Ruler:
         if nesting > _MAX_NESTING:
             raise GraphQLError(f"the query is nested more than {_MAX_NESTING} deep")
         depth = fields = aliases = directives = 0
-        values = per_row = work = 0.0
+        values = per_row = work = asks = 0.0
         for node in selection.selections:
             directives += _count_directives(node.directives)
             if isinstance(node, FieldNode):
@@ -226,7 +228,8 @@ class _Ruler:
             values += size.values
             per_row += size.per_row
             work += size.work
-        return Size(depth, fields, aliases, directives, values, per_row, work)
+            asks += size.asks
+        return Size(depth, fields, aliases, directives, values, per_row, work, asks)
 
     def _field(self, node: FieldNode, owner: str, nesting: int) -> Size:
         name = node.name.value
@@ -251,10 +254,11 @@ class _Ruler:
             per_row = inner.values + DEFAULT_SIZE * inner.per_row
         else:
             values += rows * (inner.values + DEFAULT_SIZE * inner.per_row)
-        work = (price.work + inner.work) * (1 if price.batched else rows) + searches * SEARCH_MS
+        times = 1 if price.batched else rows
+        work = (price.work + inner.work) * times + searches * SEARCH_MS * (1 + inner.asks)
         return Size(
             inner.depth + 1, inner.fields + 1, inner.aliases + (node.alias is not None), inner.directives,
-            values, per_row, work,
+            values, per_row, work, times if price.asks else inner.asks if price.kind is Kind.ONE else 0,
         )  # fmt: skip
 
 

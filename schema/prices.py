@@ -42,7 +42,7 @@ _USUAL_ROWS = 10
 #: about so many rows has a list, by its field
 _ROWS: Mapping[str, int] = {
     "Query.regions": 150, "Query.agencies": 60, "Query.connectors": 8, "Query.vocabularies": 30, "Query.figures": 22,
-    "Query.drift": 20, "Vocabulary.entries": 20, "Dispute.availableActions": 16,
+    "Query.drift": 20, "Vocabulary.entries": 20, "DisputeConnection.facets": 5, "Dispute.availableActions": 16,
     "Dispute.records": 4, "Dispute.parties": 4, "Dispute.referrals": 4, "Dispute.attachments": 4,
     "CaseRecord.parties": 4, "CaseRecord.attachments": 4, "Connector.incidents": 4, "Change.disputes": 1,
     "__Schema.types": 130, "__Type.fields": 4, "__Type.inputFields": 1, "__Type.enumValues": 2,
@@ -52,9 +52,11 @@ _ROWS: Mapping[str, int] = {
 #: how often a single object is there at all, where seldom: the chains of ``ofType`` that clients write are long
 _SELDOM: Mapping[str, float] = {"__Type.ofType": 0.5}
 #: milliseconds of a list's statement, of a count's, and of one that looks through every title
-STATEMENT_MS, COUNT_MS, SEARCH_MS = 4.0, 2.5, 75.0
-#: a figure is computed by itself, and so are the units behind each
-_EACH_MS: Mapping[str, float] = {"Query.figures": 6.0, "Figure.units": 0.1}
+STATEMENT_MS, COUNT_MS, SEARCH_MS = 4.0, 2.5, 30.0
+#: lists that are computed for each row by itself: figures, the units behind each, facets
+_EACH_MS: Mapping[str, float] = {"Query.figures": 6.0, "Figure.units": 0.1, "DisputeConnection.facets": 2.5}
+#: lists that came with what they stand in
+_AT_HAND = frozenset({"Facet.counts", "Vocabulary.entries"})
 #: fields that take a statement of their own, in whatever page they stand
 _ASKING = frozenset({"totalCount", "hasNextPage", "hasPreviousPage", "facets"})
 #: arguments, and fields of a filter, that look through texts
@@ -85,6 +87,8 @@ class Price:
     sized_by: frozenset[str] = frozenset()
     #: whether one statement does for all its rows
     batched: bool = True
+    #: whether it looks through the whole list that its page is of
+    asks: bool = False
 
     def rows_asked(self, node: FieldNode, variables: Mapping[str, Any]) -> tuple[float, frozenset[str]]:
         """How many rows the field is asked for, and which variables say so."""
@@ -158,21 +162,23 @@ class Prices:
 
     def _price(self, owner: str, name: str, field: GraphQLField) -> Price:
         named = get_named_type(field.type)
-        work = _EACH_MS.get(f"{owner}.{name}", COUNT_MS if name in _ASKING else 0)
+        coordinate = f"{owner}.{name}"
+        each = _EACH_MS.get(coordinate)
+        work = each or (COUNT_MS if name in _ASKING else 0)
         if not is_composite_type(named):
-            return Price(Kind.ONE, work, "")
+            return Price(Kind.ONE, work, "", asks=name in _ASKING)
         if "first" in field.args:
             sized_by = frozenset({"first", "last"})
             return Price(Kind.PAGE, work or STATEMENT_MS, named.name, DEFAULT_SIZE, sized_by)
         if not is_list_type(field.type.of_type if is_non_null_type(field.type) else field.type):
-            return Price(Kind.ONE, work, named.name, _SELDOM.get(f"{owner}.{name}", 1))
-        if owner in self._pages:
+            return Price(Kind.ONE, work, named.name, _SELDOM.get(coordinate, 1))
+        if owner in self._pages and not field.args:
             return Price(Kind.ROWS, work, named.name)
-        sized_by = frozenset(key for key in field.args if key in ("ids", "names"))
-        rows = _ROWS.get(f"{owner}.{name}", _USUAL_ROWS)
-        if owner.startswith("__"):
+        sized_by = frozenset(key for key in field.args if key in ("ids", "names", "by"))
+        rows = _ROWS.get(coordinate, _USUAL_ROWS)
+        if owner.startswith("__") or coordinate in _AT_HAND:
             return Price(Kind.LIST, 0, named.name, rows)
-        return Price(Kind.LIST, work or STATEMENT_MS, named.name, rows, sized_by, batched=not work)
+        return Price(Kind.LIST, work or STATEMENT_MS, named.name, rows, sized_by, each is None, name in _ASKING)
 
 
 def _number(value: ValueNode, variables: Mapping[str, Any]) -> int | None:

@@ -381,6 +381,24 @@ class ChangeKind(Term):
     RECORD = ("RECORD", "记录更正", "A record reads otherwise, though nothing that happened says so")
 
 
+class TaskKind(Term):
+    """What waits for somebody (待办种类)."""
+
+    ACCEPT_REFERRAL = ("ACCEPT_REFERRAL", "待接收移送", "A hand-over to be accepted or declined")
+    CONCLUDE_REFERRAL = ("CONCLUDE_REFERRAL", "待办结移送", "A hand-over to be concluded")
+    WORK_DISPUTE = ("WORK_DISPUTE", "待化解纠纷", "A dispute that is in one's own hands")
+    REFUSED_MESSAGE = (
+        "REFUSED_MESSAGE",
+        "被拒推送",
+        "A message that the partner refused, not replaced since",
+    )
+    DEAD_MESSAGE = ("DEAD_MESSAGE", "失败推送", "A message that was given up")
+    UNCERTAIN_MESSAGE = ("UNCERTAIN_MESSAGE", "存疑推送", "A message that was perhaps carried out")
+    DECIDE_LINK = ("DECIDE_LINK", "待定关联", "Records that may be one matter")
+    QUARANTINED_ITEM = ("QUARANTINED_ITEM", "隔离收件", "An item that could not be understood")
+    UNKNOWN_CODE = ("UNKNOWN_CODE", "未知代码", "A code that no table explains")
+
+
 class RegionLevel(Term):
     """Tier of an administrative region (区划层级)."""
 
@@ -511,7 +529,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
             DriftKind, UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason,
-            Performance, TransferGround, MessageState, Solved, Satisfaction, ChangeKind,
+            Performance, TransferGround, MessageState, Solved, Satisfaction, ChangeKind, TaskKind,
         )
     }
 )  # fmt: skip

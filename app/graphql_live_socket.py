@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.graphql_http import MalformedError, read_map
 from app.graphql_live import GOING, TOO_MANY, Ending, Live, LiveMetrics, TooManyError, internal, is_same_origin
+from app.strict_json import NotStrictError, strict_json
 from hub.principal import Principal
 from schema.execution import Refused, Request
 
@@ -164,9 +165,9 @@ class _Connection:
         if len(text) > self._limits.message_bytes or len(text.encode()) > self._limits.message_bytes:
             raise _ended(4413, f"a message has at most {self._limits.message_bytes} bytes")
         try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            raise _ended(4400, "this is not JSON") from None
+            message = strict_json(text.encode())
+        except NotStrictError as problem:
+            raise _ended(4400, str(problem)) from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             raise _ended(4400, "a message is an object with a type")
         return message

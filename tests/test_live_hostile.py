@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 import websockets
 from structlog.testing import capture_logs
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from app.graphql_live import Limits
+from hub.principal import Principal, PrincipalKind
+from schema.trusted import Documents
 
 from .databases import Database
 from .hub_kit import open_desk
@@ -88,6 +90,7 @@ CASES = {
     "legacy end": Case(['{"type":"connection_terminate"}'], 4400),
     "prototype": Case(['{"__proto__":{"type":"connection_init"}}'], 4400), "nan": Case(['{"type":NaN}'], 4400),
     "deep list": Case(["[" * 60_000], 4400), "deep object": Case(['{"type":' * 8_000], 4400),
+    "a key twice": Case(['{"type":"ping","type":"connection_init"}'], 4400),
     "half a pair": Case(['{"type":"\\ud800"}'], 4400), "nul": Case(["\x00"], 4400),
     "marked": Case(["\ufeff" + INIT], 4400),
     "two": Case([INIT + INIT], 4400), "binary": Case([INIT.encode()], 4400), "no bytes": Case([b""], 4400),
@@ -335,6 +338,35 @@ async def test_what_cannot_run_is_an_error_and_the_connection_goes_on(served: Se
         await say(client, type="complete", id="unknown")
         await say(client, type="ping", payload={"x": 1})
         assert await hear(client) == {"type": "pong"}
+
+
+async def test_the_guard_stands_before_subscriptions_too(lone_database: Database) -> None:
+    """Registered documents only, where a hub was told so; who asks too much waits, on a connection that goes on."""
+    known = "subscription { changes { sequence } }"
+    documents = Documents({"following": known}, only=True, texts=frozenset([known]))
+    court = Principal("key_1", PrincipalKind.PARTNER, "法院", "partner_system", instances=("court",))
+
+    async def authenticate(_: object) -> Principal:
+        return court
+
+    async def code(client: ClientConnection, id: str, **payload: Any) -> str:
+        await say(client, type="subscribe", id=id, payload=payload)
+        return str((await hear(client))["payload"][0]["extensions"]["code"])
+
+    async with open_desk(lone_database.url) as desk:
+        server = serving(desk, documents=documents, authenticate=authenticate)
+        async with server as served, connected(served) as client:
+            assert await code(client, "1", query=CHANGES) == "DOCUMENT_NOT_TRUSTED"
+            assert await code(client, "2", documentId="strange") == "PERSISTED_QUERY_NOT_FOUND"
+            for id, payload in (("3", {"documentId": "following"}), ("4", {"query": known})):
+                await say(client, type="subscribe", id=id, payload=payload)
+            await served.has_followers(2)
+            budget = served.live.new_context(court, None).budget
+            assert budget is not None
+            budget.spend(court.id, budget.spend(court.id, 0, 50_000).remaining, 50_000)
+            assert await code(client, "5", documentId="following") == "RATE_LIMITED"
+            await say(client, type="ping")
+            assert await hear(client) == {"type": "pong"}
 
 
 async def test_who_does_not_begin_or_says_nothing_is_let_go(lone_database: Database) -> None:

@@ -15,29 +15,14 @@ from contextlib import aclosing
 from typing import Any
 
 import orjson
-from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from app.graphql_http import MalformedError, read_map
 from app.graphql_live import GOING, TOO_MANY, Ending, Live, LiveMetrics, TooManyError, internal, is_same_origin
-from app.strict_json import NotStrictError, strict_json
+from app.graphql_live_messages import Ended, ended, id_of, payload_of, read_message, request_of, with_credential
 from hub.principal import Principal
 from schema.execution import Refused, Request
 
 PROTOCOL = "graphql-transport-ws"
-_LONGEST_ID = 128
-
-
-class Ended(Exception):
-    """The connection ends with that code."""
-
-    def __init__(self, ending: Ending) -> None:
-        super().__init__(ending.reason)
-        self.ending = ending
-
-
-def _ended(code: int, reason: str) -> Ended:
-    return Ended(Ending(code, reason))
 
 
 async def serve_socket(live: Live, metrics: LiveMetrics, socket: WebSocket) -> None:
@@ -137,8 +122,8 @@ class _Connection:
         try:
             async for message in self._messages():
                 await self._take(message)
-        except Ended as ended:
-            return ended.ending
+        except Ended as over:
+            return over.ending
         except WebSocketDisconnect:
             pass
         except Exception as problem:
@@ -156,49 +141,36 @@ class _Connection:
             earned = (self._heard - counted) * self._limits.messages_per_s
             self._saved, counted = min(self._saved + earned, self._limits.messages_at_once) - 1, self._heard
             if self._saved < 0:
-                raise _ended(4429, "too many messages")
-            yield self._message(received.get("text"))
-
-    def _message(self, text: str | None) -> Mapping[str, Any]:
-        if text is None:
-            raise _ended(4400, "messages are text")
-        if len(text) > self._limits.message_bytes or len(text.encode()) > self._limits.message_bytes:
-            raise _ended(4413, f"a message has at most {self._limits.message_bytes} bytes")
-        try:
-            message = strict_json(text.encode())
-        except NotStrictError as problem:
-            raise _ended(4400, str(problem)) from None
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise _ended(4400, "a message is an object with a type")
-        return message
+                raise ended(4429, "too many messages")
+            yield read_message(received.get("text"), self._limits.message_bytes)
 
     async def _take(self, message: Mapping[str, Any]) -> None:
         match message["type"]:
             case "connection_init":
-                await self._begin(_payload(message))
+                await self._begin(payload_of(message))
             case "ping":
-                _payload(message)
+                payload_of(message)
                 await self._send({"type": "pong"})
             case "pong":
-                _payload(message)
+                payload_of(message)
             case "subscribe":
                 await self._subscribe(message)
             case "complete":
-                task = self._subscriptions.pop(_id(message), None)
+                task = self._subscriptions.pop(id_of(message), None)
                 if task is not None:
                     task.cancel()
             case _:
-                raise _ended(4400, "no such type of message")
+                raise ended(4400, "no such type of message")
 
     async def _begin(self, payload: Mapping[str, Any]) -> None:
         if self._is_begun:
-            raise _ended(4429, "connection_init came twice")
+            raise ended(4429, "connection_init came twice")
         self._is_begun = True
-        principal = await self._live.authenticate(_with_credential(self._socket, payload))
+        principal = await self._live.authenticate(with_credential(self._socket, payload))
         if principal is None:
-            raise _ended(4401, "sign in first")
+            raise ended(4401, "sign in first")
         if not self._live.runner_of(principal.role).has_subscriptions:
-            raise _ended(4403, "your role has nothing to subscribe to")
+            raise ended(4403, "your role has nothing to subscribe to")
         try:
             self._places.enter_context(self._live.connected(principal))
         except TooManyError:
@@ -209,15 +181,12 @@ class _Connection:
         await self._send({"type": "connection_ack"})
 
     async def _subscribe(self, message: Mapping[str, Any]) -> None:
-        id = _id(message)
+        id = id_of(message)
         if self._principal is None:
-            raise _ended(4401, "connection_init comes first")
+            raise ended(4401, "connection_init comes first")
         if id in self._subscriptions:
-            raise _ended(4409, "there is a subscriber with that id")
-        try:
-            request = read_map(message.get("payload"))
-        except MalformedError as problem:
-            raise _ended(4400, problem.message) from None
+            raise ended(4409, "there is a subscriber with that id")
+        request = request_of(message)
         if len(self._subscriptions) >= self._limits.subscriptions_per_connection:
             await self._send({"type": "error", "id": id, "payload": [_TOO_MANY_SUBSCRIPTIONS]})
             return
@@ -265,32 +234,3 @@ _PING = {"type": "ping"}
 _TOO_MANY_SUBSCRIPTIONS = {
     "message": "too many subscriptions on this connection", "extensions": {"code": "TOO_MANY_SUBSCRIPTIONS"},
 }  # fmt: skip
-
-
-def _payload(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    payload = message.get("payload")
-    if payload is None:
-        return {}
-    if not isinstance(payload, dict):
-        raise _ended(4400, "a payload is an object")
-    return payload
-
-
-def _id(message: Mapping[str, Any]) -> str:
-    id = message.get("id")
-    if not isinstance(id, str) or not 0 < len(id) <= _LONGEST_ID:
-        raise _ended(4400, f"an id is text of 1 to {_LONGEST_ID} characters")
-    return id
-
-
-def _with_credential(socket: WebSocket, payload: Mapping[str, Any]) -> HTTPConnection:
-    """The handshake's request; with the credential of ``connection_init`` in place of its own, where one is given."""
-    given = [value for name, value in payload.items() if name.lower() == "authorization"]
-    if not given:
-        return socket
-    if len(given) > 1 or not isinstance(given[0], str):
-        raise _ended(4400, "Authorization is one text")
-    # a cookie beside a credential would let the page's visitor in where the credential does not
-    kept = [(name, value) for name, value in socket.scope["headers"] if name not in (b"authorization", b"cookie")]
-    headers = [*kept, (b"authorization", given[0].encode("latin-1", "replace"))]
-    return HTTPConnection({**socket.scope, "headers": headers})

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Update, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub import attachments, versions
+from hub import attachments, search_terms, versions
 from hub import referrals as referral_rows
 from hub.desk import Desk
 from hub.history import StreamHead
 from hub.model import CaseFacts, Mapper, Source
 from hub.parties import hides_numbers, party_row
+from hub.said import safe_words
 from hub.store.ids import new_id
 from hub.store.lookup import chunks
 from hub.store.tables import (
@@ -26,6 +27,7 @@ from hub.store.tables import (
     record_names,
     record_references,
 )
+from hub.store.terms import name_terms, number_terms, title_terms
 from hub.store.upsert import insert_or_ignore
 from hub.telling import KnownEntry, RecordWork
 from hub.versions import Version
@@ -131,6 +133,7 @@ class Family:
         changed = [(work, work.family_facts) for work in works if work.family_facts is not None]
         if changed:
             await self._write_family(tx, changed)
+        await search_terms.note(tx, self._desk.county, [found for work in works if (found := _found_by(work))])
 
     async def _write_rows(self, tx: AsyncConnection, works: Iterable[RecordWork]) -> None:
         fresh: list[dict[str, Any]] = []
@@ -182,6 +185,21 @@ class Family:
         )
         told = [(work.id, work.is_new, facts) for work, facts in changed]
         await attachments.note(tx, self._desk, self._source.instance, told, self._now)
+
+
+def _found_by(work: RecordWork) -> search_terms.Found | None:
+    """What the record is found by now, as far as that changed."""
+    told, row = work.values, work.row
+    own = names = None
+    if "title" in told and (row is None or (told["title"], told["native_no"]) != (row.title, row.native_no)):
+        native_id = work.arrivals[0][2].native_id if row is None else row.native_id
+        own = title_terms(told["title"])
+        own |= number_terms((native_id, told["native_no"]))
+    elif row is not None and told.get("native_no", row.native_no) != row.native_no:
+        own = title_terms(row.title) | number_terms((row.native_id, told["native_no"]))
+    if work.family_facts is not None:
+        names = name_terms(safe_words(party.name) for party in work.family_facts.parties)
+    return search_terms.Found(work.id, work.is_new, own, names) if own is not None or names is not None else None
 
 
 async def update_records(tx: AsyncConnection, works: Iterable[RecordWork]) -> None:

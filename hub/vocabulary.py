@@ -399,6 +399,15 @@ class TaskKind(Term):
     UNKNOWN_CODE = ("UNKNOWN_CODE", "未知代码", "A code that no table explains")
 
 
+class SearchMatch(Term):
+    """In which way something was found (匹配方式)."""
+
+    CODE = ("CODE", "纠纷编号", "By a dispute's code")
+    NUMBER = ("NUMBER", "来源编号", "By an agency's key or number")
+    NAME = ("NAME", "当事人姓名", "By a party's name")
+    TITLE = ("TITLE", "标题文字", "By words of a title")
+
+
 class RegionLevel(Term):
     """Tier of an administrative region (区划层级)."""
 
@@ -529,7 +538,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             Outcome, TerminationReason, HandlingEventKind, PartyRole, PartyType, Sex, Classification, Procedure,
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
             DriftKind, UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason,
-            Performance, TransferGround, MessageState, Solved, Satisfaction, ChangeKind, TaskKind,
+            Performance, TransferGround, MessageState, Solved, Satisfaction, ChangeKind, TaskKind, SearchMatch,
         )
     }
 )  # fmt: skip

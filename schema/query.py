@@ -19,6 +19,7 @@ from schema.queries.changes import ChangeQueries
 from schema.queries.disputes import DisputeQueries
 from schema.queries.links import LinkQueries
 from schema.queries.outbox import OutboxQueries
+from schema.queries.search import SearchQueries
 from schema.queries.tasks import TaskQueries
 from schema.queries.viewer import ViewerQueries
 from schema.queries.worklists import WorklistQueries
@@ -32,7 +33,16 @@ from schema.vocabularies import vocabularies_of
 
 
 @strawberry.type(description="Every question that can be asked.")
-class Query(DisputeQueries, LinkQueries, WorklistQueries, OutboxQueries, ChangeQueries, ViewerQueries, TaskQueries):
+class Query(
+    DisputeQueries,
+    LinkQueries,
+    WorklistQueries,
+    OutboxQueries,
+    ChangeQueries,
+    ViewerQueries,
+    TaskQueries,
+    SearchQueries,
+):
     @strawberry.field(description="Anything by its global id; null where nothing is known under it.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         return (await find_nodes(info, [id]))[0]

@@ -7,7 +7,6 @@ there only where every field it tests may be read (``Access.may_test``): a filte
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -174,7 +173,9 @@ class _View:
 
 def _enum_of(whole: GraphQLEnumType, values: dict[str, GraphQLEnumValue]) -> GraphQLEnumType:
     """The enum with fewer values, and of the same class: strawberry's own knows how to read its members."""
-    fewer = copy.copy(whole)
+    # not copy.copy: the library's own way of copying does not know what strawberry's enum is made from
+    fewer = object.__new__(type(whole))
+    fewer.__dict__.update(vars(whole))
     fewer.values = values
     # what was looked up of the whole enum is remembered in it
     for remembered in [name for name in vars(fewer) if "lookup" in name]:

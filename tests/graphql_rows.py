@@ -15,6 +15,7 @@ from hub.sealing import KeyRing
 from hub.store import tables
 from hub.store.engine import Store
 from hub.store.tables.base import Instant
+from hub.store.terms import name_terms, number_terms, title_terms
 from hub.vocabulary import HandlingEventKind, county_tables
 from schema.build import build, executable, new_context
 from schema.context import Context
@@ -28,6 +29,7 @@ _ORDER = (
     tables.record_entries, tables.event_words, tables.public_log, tables.regions, tables.agencies,
     tables.connector_states, tables.connector_incidents, tables.sync_runs, tables.reconciliations, tables.jobs,
     tables.mapping_worklist, tables.attachment_contents, tables.attachments,
+    tables.search_terms,
 )  # fmt: skip
 
 _USUAL: Mapping[str, Mapping[str, Any]] = {
@@ -63,6 +65,7 @@ class County:
     def __init__(self) -> None:
         self._rows: list[tuple[Table, dict[str, Any]]] = []
         self._streams: dict[str, int] = {}
+        self._terms: set[tuple[str, str]] = set()
 
     def put(self, table: Table, **values: Any) -> None:
         row = {"county": COUNTY, **_USUAL.get(table.name, {}), **values}
@@ -83,8 +86,16 @@ class County:
         usual = {"native_id": f"ajbs{number}", "received_at": at(number), "dispute_id": dispute_id}
         if dispute_id is None:
             usual |= {"link_method": None, "link_confidence": None, "link_evidence": None}
-        self.put(tables.case_records, id=id, **{**usual, **values})
+        row = {"title": _USUAL["case_records"]["title"], **usual, **values}
+        self.put(tables.case_records, id=id, **row)
+        self._find_by(id, title_terms(row["title"]) | number_terms((row["native_id"], row.get("native_no", ""))))
         return id
+
+    def _find_by(self, record_id: str, terms: set[str]) -> None:
+        for term in sorted(terms):
+            if (record_id, term) not in self._terms:
+                self._terms.add((record_id, term))
+                self.put(tables.search_terms, record_id=record_id, term=term)
 
     def event(
         self, number: int, kind: HandlingEventKind, *, record_id: str | None = None, dispute_id: str | None = None,
@@ -116,6 +127,7 @@ class County:
         if "name" in values:
             values.setdefault("name_plain", values["name"])
         self.put(tables.parties, id=id, record_id=record_id, **{"position": number, **values})
+        self._find_by(record_id, name_terms([values.get("name", _USUAL["parties"]["name"])]))
         return id
 
     def referral(self, number: int, record_id: str | None, **values: Any) -> str:

@@ -49,6 +49,8 @@ disputes = Table(
     Index("ix_disputes_registered_at", "registered_at", "id"),
     Index("ix_disputes_region_code", "region_code"),
     Index("ix_disputes_opening_record_id", "opening_record_id"),
+    Index("ix_disputes_assignee_name", "assignee_name"),
+    Index("ix_disputes_assignee_code", "assignee_code"),
 )
 
 code_counters = Table(

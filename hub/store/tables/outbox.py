@@ -66,6 +66,7 @@ outbound_messages = Table(
           sqlite_where=_WAITING, postgresql_where=_WAITING),
     Index("ix_outbound_messages_referral_id", "referral_id"),
     Index("ix_outbound_messages_dispute_id", "dispute_id"),
+    Index("ix_outbound_messages_state", "state"),
     Index("ix_outbound_messages_our_key", "instance", "our_key"),
 )  # fmt: skip
 

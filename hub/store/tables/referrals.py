@@ -53,4 +53,5 @@ referrals = Table(
     Column("version", BigInteger, nullable=False),
     UniqueConstraint("record_id", "source_event_id"),
     Index("ix_referrals_dispute_id", "dispute_id"),
+    Index("ix_referrals_state", "state", "sent_at"),
 )

@@ -35,7 +35,9 @@ async def serve_graphql(
     where = host or hub.settings.host
     wanted = hub.settings.port if port is None else port
     hooks = Hooks(hub)
-    app = create_app(hub.desk, lambda: hub.tables, hooks, documents=documents_of(hub.settings))
+    app = create_app(
+        hub.desk, lambda: hub.tables, hooks, documents=documents_of(hub.settings), export_rows=hub.settings.export_rows
+    )
     live: Live = app.state.live
     running = server(app, where, wanted)
     # signals are the caller's: uvicorn would take them and raise them again at its end

@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket
 
 from app.authentication import Authenticate, whoever_is_here
 from app.connector_metrics import ConnectorGauges
+from app.export_http import ROWS, export_route
 from app.files_http import file_route
 from app.graphql_http import GraphQLOverHttp, MalformedError, malformed, read_request
 from app.graphql_live import Limits, Live, LiveMetrics, Still, still_here
@@ -64,6 +65,7 @@ def create_app(
     limits: Limits | None = None,
     documents: Documents = NO_DOCUMENTS,
     keeps_budgets: bool = True,
+    export_rows: int = ROWS,
 ) -> Starlette:
     """The application over an open store. ``tables`` gives the county's codes as they are now.
 
@@ -124,6 +126,7 @@ def create_app(
         Route("/readyz", ready),
         Route("/metrics", metrics),
         file_route(desk, authenticate),
+        export_route(runner_for, context, authenticate, export_rows),
     ]
     if hooks is not None:
         registry.register(hooks.metric)

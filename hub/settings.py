@@ -260,6 +260,8 @@ class Settings(BaseSettings):
     trusted_documents: Path | None = None
     #: whether GraphQL runs nothing but those
     trusted_only: bool = False
+    #: rows of an exported list at most
+    export_rows: int = Field(10_000, ge=1, le=1_000_000)
     instances: dict[str, InstanceSettings] = Field(default_factory=dict)
 
     @classmethod

@@ -33,6 +33,7 @@ _RECORD = (
     case_records.c.amount_cny, case_records.c.people_involved, case_records.c.classification,
     case_records.c.procedure, case_records.c.docketed_at, case_records.c.rejected_at,
     case_records.c.opens_dispute, case_records.c.dispute_id, case_records.c.deleted_at_source,
+    case_records.c.lng, case_records.c.lat, case_records.c.crs,
     case_records.c.link_method, case_records.c.link_confidence, case_records.c.link_evidence,
 )  # fmt: skip
 
@@ -225,6 +226,7 @@ def _shell(
 
 def _values(standing: Standing, opening: Sequence[AnyRow], members: Sequence[AnyRow]) -> dict[str, Any]:
     first = opening[0]
+    located = next((row for row in members if row.lng is not None), None)
     present = [row for row in members if row.deleted_at_source is None]
     return {
         "title": first.title,
@@ -233,6 +235,9 @@ def _values(standing: Standing, opening: Sequence[AnyRow], members: Sequence[Any
         "channel": first.channel,
         "region_code": next((row.region_code for row in members if row.region_code), ""),
         "address_text": next((row.address for row in members if row.address), ""),
+        "lng": located.lng if located is not None else None,
+        "lat": located.lat if located is not None else None,
+        "crs": located.crs if located is not None else "",
         "amount_cny": next((row.amount_cny for row in members if row.amount_cny), None),
         "people_involved": next((row.people_involved for row in members if row.people_involved), None),
         "state": standing.state.value,

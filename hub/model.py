@@ -233,6 +233,16 @@ class UnknownCode:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """A point in degrees, in the coordinate system that the partner used: the same place differs by up to 700 m."""
+
+    lng: float
+    lat: float
+    #: e.g. ``GCJ02``, ``CGCS2000``; '' where the partner does not say
+    crs: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseFacts:
     """What one version of one agency's record says, in the hub's words. Pure result of a mapping."""
 
@@ -259,6 +269,8 @@ class CaseFacts:
     #: respondent's region: 6, 9 or 12 digits; '' unknown
     region_code: str = ""
     address: str = ""
+    #: where it is, where the wire tells
+    location: Location | None = None
     amount_cny: Decimal | None = None
     people_involved: int | None = None
     classification: Classification = Classification.INTERNAL

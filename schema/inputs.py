@@ -7,7 +7,7 @@ from enum import Enum
 
 import strawberry
 
-from hub.reading.disputes import DisputeFilter, by_number, by_registration, by_state_since
+from hub.reading.disputes import Box, DisputeFilter, by_number, by_registration, by_state_since
 from hub.reading.filters import Days
 from hub.reading.paging import Ordering
 from hub.reading.records import RecordFilter
@@ -20,6 +20,14 @@ from schema.scalars import Day
 class DateRange:
     start: Day | None = strawberry.field(name="from", default=None, description="First day.")
     end: Day | None = strawberry.field(name="to", default=None, description="The day after the last.")
+
+
+@strawberry.input(description="A part of the map in degrees, its edges included.")
+class BoundingBox:
+    west: float = strawberry.field(description="Longitude of its left edge.")
+    south: float = strawberry.field(description="Latitude of its lower edge.")
+    east: float = strawberry.field(description="Longitude of its right edge.")
+    north: float = strawberry.field(description="Latitude of its upper edge.")
 
 
 @strawberry.input(
@@ -43,6 +51,9 @@ class DisputeFilterInput:
         default=None, description="In the hand of the person of this name, or of the unit with this code."
     )
     registered: DateRange | None = strawberry.field(default=None, description="Registered on these days.")
+    bounding_box: BoundingBox | None = strawberry.field(
+        default=None, description="Has a point in this part of the map; compared as told, in its own system."
+    )
     records_from: list[str] | None = strawberry.field(
         default=None, description="Has a record of each of these instances or systems, e.g. [court, hotline]."
     )
@@ -61,6 +72,7 @@ class DisputeFilterInput:
             regions=self.regions,
             holder=self.holder,
             assignee=self.assignee,
+            box=_box(self.bounding_box),
             registered=_days(self.registered),
             records_from=self.records_from,
             include_former=self.include_former,
@@ -116,6 +128,10 @@ class CaseRecordFilterInput:
 def values_of(members: Sequence[Enum] | None) -> list[str] | None:
     """The codes of these members."""
     return None if members is None else [str(member.value) for member in members]
+
+
+def _box(given: BoundingBox | None) -> Box | None:
+    return None if given is None else Box(given.west, given.south, given.east, given.north)
 
 
 def _days(given: DateRange | None) -> Days:

@@ -173,7 +173,7 @@ async def snapshot(desk: Desk) -> dict[str, Any]:
         "disputes": sorted(
             str((sorted(members.get(one.id, [])), one.title, one.category, one.channel, one.region_code, one.state,
                  one.state_since, one.outcome, one.procedure, one.holder_code, one.classification, one.registered_at,
-                 one.record_count, one.is_live))
+                 one.record_count, one.is_live, one.lng, one.lat, one.crs))
             for one in dispute_rows
         ),
     }  # fmt: skip

@@ -20,7 +20,7 @@ COMMITTED = Path(__file__).parent.parent / "schema" / "schema.graphql"
 
 #: the read side's later issues bring these; until then they are absent, not stubbed
 LATER = (
-    "riskColour", "deadlines", "publicStatusText", "location", "supervisions",
+    "riskColour", "deadlines", "publicStatusText", "supervisions",
     "nextDueAt", "isOverdue", "tags", "scale",
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from connectors.police.category import Category, read_category
 from connectors.police.feedback import answers_of, entries_of, hand_overs_of, meaning_of, result_of
 from connectors.police.forms import Form, read_form
 from connectors.police.parties import party, read_parties
+from connectors.police.place_of_call import location_of
 from hub.errors import BadPayloadError
 from hub.model import Answer, CaseFacts, Entry, Fact, Item, PartyFacts, RecordName, Reference, UnknownCode
 from hub.vocabulary import (
@@ -62,6 +63,7 @@ def _call(form: Form, config: InstanceConfig) -> CaseFacts:
         content=form.words("BJNR"),
         region_code=region if _REGION.fullmatch(region) else "",
         address=form.words("SFDD"),
+        location=location_of(form),
         classification=_classification(form.words("BJNR")),
         agency_code=form.unit("GXDWDM"),
         withdrawn_at=form.updated_at if form.is_withdrawn else None,

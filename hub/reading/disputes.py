@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Subquery, exists, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.errors import UserInputError
 from hub.reading import paging
 from hub.reading.filters import (
     ANY_DAY,
@@ -53,6 +54,20 @@ class DisputeRow:
     version: int
     assignee_code: str
     assignee_name: str
+    #: degrees, in the coordinate system ``crs``; None where no record tells
+    lng: float | None
+    lat: float | None
+    crs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of the map in degrees, its edges included."""
+
+    west: float
+    south: float
+    east: float
+    north: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,8 @@ class DisputeFilter:
     holder: str | None = None
     #: a person's name or a unit's code
     assignee: str | None = None
+    #: compared as the partner told the point, in whatever coordinate system
+    box: Box | None = None
     registered: Days = ANY_DAY
     records_from: Sequence[str] | None = None
     #: also those merged away or gone at every source
@@ -130,6 +147,11 @@ def _chosen(sight: Sight, wanted: DisputeFilter) -> Select[Any]:
         rows = rows.where(disputes.c.holder_code == wanted.holder)
     if wanted.assignee is not None:
         rows = rows.where(or_(disputes.c.assignee_name == wanted.assignee, disputes.c.assignee_code == wanted.assignee))
+    if wanted.box is not None:
+        box = wanted.box
+        if not (-180 <= box.west <= box.east <= 180 and -90 <= box.south <= box.north <= 90):
+            raise UserInputError("this is no part of the map", hint="west ≤ east and south ≤ north, in degrees.")
+        rows = rows.where(disputes.c.lng.between(box.west, box.east), disputes.c.lat.between(box.south, box.north))
     for source in limited(wanted.records_from or (), "recordsFrom"):
         rows = rows.where(_has_record(sight, or_(case_records.c.instance == source, case_records.c.system == source)))
     return rows.where(*within(disputes.c.registered_at, wanted.registered))

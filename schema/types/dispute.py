@@ -31,6 +31,15 @@ class Assignee:
     agency_code: str | None = strawberry.field(description="12-digit code of the unit, where known.")
 
 
+@strawberry.type(description="A point on the map.")
+class Location:
+    lng: float = strawberry.field(description="Longitude in degrees.")
+    lat: float = strawberry.field(description="Latitude in degrees.")
+    crs: str | None = strawberry.field(
+        description="Coordinate system, e.g. GCJ02 or CGCS2000, hundreds of metres apart; null where nobody says."
+    )
+
+
 @strawberry.type(description="One dispute 矛盾纠纷, whichever agencies know of it. Its state follows from its records.")
 class Dispute(Node):
     code: str = strawberry.field(description="一案一码: stays, and still answers after a merge.")
@@ -50,6 +59,13 @@ class Dispute(Node):
     classification: Classification = strawberry.field(description="Who may know of it.")
     version: int = strawberry.field(description="Grows with every change of the dispute.")
     row: strawberry.Private[DisputeRow]
+
+    @strawberry.field(description="Where it is, e.g. where the caller stood; null where no record tells.")
+    def location(self) -> Location | None:
+        row = self.row
+        if row.lng is None or row.lat is None:
+            return None
+        return Location(lng=row.lng, lat=row.lat, crs=row.crs or None)
 
     @strawberry.field(description="Who at the centre has it in hand; null while nobody was named.")
     def assignee(self) -> Assignee | None:

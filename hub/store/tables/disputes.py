@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Table, Text, text
 
 from hub.store.tables.base import Instant, county_column, id_column, metadata
 
@@ -19,6 +19,10 @@ disputes = Table(
     Column("channel", Text, nullable=False),
     Column("region_code", Text, nullable=False),
     Column("address_text", Text, nullable=False),
+    #: of its earliest-received record that has one: a point in degrees, in that partner's coordinate system
+    Column("lng", Float),
+    Column("lat", Float),
+    Column("crs", Text, nullable=False, server_default=text("''")),
     Column("amount_cny", Text),
     Column("people_involved", Integer),
     Column("state", Text, nullable=False),
@@ -48,6 +52,7 @@ disputes = Table(
     Column("stream_hash", Text, nullable=False),
     Index("ix_disputes_registered_at", "registered_at", "id"),
     Index("ix_disputes_region_code", "region_code"),
+    Index("ix_disputes_lng", "lng", "lat"),
     Index("ix_disputes_opening_record_id", "opening_record_id"),
     Index("ix_disputes_assignee_name", "assignee_name"),
     Index("ix_disputes_assignee_code", "assignee_code"),

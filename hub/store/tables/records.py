@@ -39,6 +39,10 @@ case_records = Table(
     Column("title", Text, nullable=False),
     Column("content", Text, nullable=False),
     Column("address", Text, nullable=False),
+    #: a point in degrees, in the partner's own coordinate system
+    Column("lng", Float),
+    Column("lat", Float),
+    Column("crs", Text, nullable=False, server_default=text("''")),
     Column("category_native", Text, nullable=False),
     Column("category", Text, nullable=False),
     #: the top classes the native code stands for, e.g. ``06 08``; linking compares them

@@ -38,7 +38,7 @@ from connectors.sandbox.police_faults import POLICE_MODES
 from hub.feed import Feed
 from hub.figures import DEFINITIONS, percent
 from hub.model import CaseFacts, Item
-from hub.principal import LOCAL
+from hub.principal import LOCAL, Principal, PrincipalKind
 from hub.settings import InstanceSettings, Settings, load_settings
 from hub.store.engine import Store, open_store
 from hub.store.tables import APPEND_ONLY, metadata
@@ -46,8 +46,10 @@ from hub.vocabulary import ENUMERATIONS, UserErrorCode, county_tables
 from schema.build import build, executable, new_context
 from schema.context import Context
 from schema.execution import Refused, Request, Runner
+from schema.seen_by import runner_for
 from sync_jobs import folder
 
+from .access_kit import plan, write
 from .court_kit import court_hub
 from .databases import Database, PostgresDatabases
 from .graphql_rows import desk_on
@@ -373,6 +375,27 @@ async def test_a_printed_query_runs_on_an_empty_hub(database: Database, name: st
         # nothing is there to be changed, and the payload says so
         (payload,) = answer.payload["data"].values()
         assert {error["code"] for error in payload["userErrors"]} <= {"NOT_FOUND"}
+
+
+async def test_printed_queries_are_answered_to_a_centre_operator(database: Database) -> None:
+    store = open_store(database.url)
+    desk = desk_on(store)
+    await write(desk, plan())
+    operator = Principal("acc_1", PrincipalKind.STAFF, "王芳", "centre_operator", agency="620725190000")
+    try:
+        for name, block in QUERIES.items():
+            if block.startswith("query"):
+                context = new_context(desk, county_tables(), operator, Feed(store))
+                answer = await runner_for(operator.role).run(Request(block, {}), context)
+                assert answer.refused is None and "errors" not in answer.payload, (name, answer.payload)
+    finally:
+        await store.close()
+
+
+def test_every_screen_names_its_queries() -> None:
+    named = [name for cells in rows(section(FRONTEND, "Screens")) for name in quoted(cells[-1])]
+    queries = [name for name in named if not name.startswith("/")]
+    assert len(queries) > 15 and set(queries) <= set(QUERIES)
 
 
 async def _begins(runner: Runner, request: Request, context: Context) -> None:

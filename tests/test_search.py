@@ -124,7 +124,7 @@ async def _looked_for(desk: Desk, eyes: Any) -> None:
     through = Through(desk, eyes)
     seen = [one for one in PLAN.matters if eyes.sees_record(one)]
     hidden = [one for one in PLAN.matters if not eyes.sees_record(one)]
-    for one in (*seen[:: len(seen) // 3 or 1], *hidden[:: len(hidden) // 4 or 1]):
+    for one in (*seen[:: len(seen) // 2 + 1], *hidden[:: len(hidden) // 3 + 1]):
         wanted = {what: f"zq{what}{one.tag}q" for what in ("title", "nativeno", "nativeid")}
         if not one.accused:
             wanted["name"] = f"甲zqname{one.tag}q"

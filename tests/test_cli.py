@@ -33,7 +33,8 @@ COMMANDS = (
     ("quarantine", "retry"), ("quarantine", "discard"), ("codes",), ("codes", "list"), ("codes", "set"),
     ("codes", "import"), ("drift",), ("drift", "list"), ("drift", "accept"),
     ("files",), ("files", "list"), ("files", "show"), ("files", "retry"), ("schema",),
-    ("schema", "export"), ("sandbox",), ("sandbox", "court"), ("sandbox", "police"), ("sandbox", "petition"),
+    ("schema", "export"), ("schema", "diff"), ("sandbox",), ("sandbox", "court"), ("sandbox", "police"),
+    ("sandbox", "petition"),
     ("sandbox", "hotline"), ("sandbox", "county"),
 )  # fmt: skip
 

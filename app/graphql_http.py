@@ -31,6 +31,8 @@ _BODY_TIMEOUT_S = 30.0
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+#: what we answer with, by what a client may accept
+ANSWERS = {GRAPHQL_JSON: GRAPHQL_JSON, JSON: JSON, "application/*": JSON, "*/*": JSON}
 
 #: how long a request took, how it ended (ran, refused, limited or malformed), and what it cost
 Observe = Callable[[float, str, int], None]
@@ -186,10 +188,15 @@ def _answer_type(accept: str | None) -> str | None:
     """The media type of the answer; None where the client accepts none of ours."""
     if accept is None or not accept.strip():
         return JSON
+    return preferred(accept, ANSWERS)
+
+
+def preferred(accept: str, offers: Mapping[str, str]) -> str | None:
+    """What is offered for the media range that an ``Accept`` header weighs most, the first named among equals."""
     best: tuple[float, str] | None = None
     for part in accept.split(","):
         media_range, parameters = _media_type(part)
-        offered = {GRAPHQL_JSON: GRAPHQL_JSON, JSON: JSON, "application/*": JSON, "*/*": JSON}.get(media_range)
+        offered = offers.get(media_range)
         weight = _weight(parameters.get("q", "1"))
         if offered is not None and weight > 0 and (best is None or weight > best[0]):
             best = weight, offered

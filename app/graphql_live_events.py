@@ -18,6 +18,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from app.graphql_http import ANSWERS, preferred
 from app.graphql_live import Ending, Live, LiveMetrics, TooManyError, internal, is_same_origin
 from hub.principal import Principal
 from schema.execution import Refused, Request, Told
@@ -34,10 +35,11 @@ _HEADERS = {
 
 
 def wants_events(request: HttpRequest) -> bool:
-    """Whether the client asks for a stream of events."""
-    return any(
-        part.partition(";")[0].strip().lower() == MEDIA_TYPE for part in request.headers.get("accept", "").split(",")
-    )
+    """Whether the client asks for a stream of events before anything else.
+
+    Some name it, behind JSON, in everything they send (urql does): their queries are answered as queries.
+    """
+    return preferred(request.headers.get("accept", ""), {**ANSWERS, MEDIA_TYPE: MEDIA_TYPE}) == MEDIA_TYPE
 
 
 async def answer_events(

@@ -377,3 +377,21 @@ async def test_too_many_streams_are_told_to_wait(lone_database: Database) -> Non
                 await asyncio.sleep(0.01)
         async with connected(served):
             pass
+
+
+@pytest.mark.parametrize(
+    ("accept", "comes"),
+    [
+        ("text/event-stream", "text/event-stream"),
+        ("text/event-stream, application/json", "text/event-stream"),
+        # as urql sends it with every query
+        ("application/graphql-response+json, text/event-stream, multipart/mixed", "application/graphql-response+json"),
+        ("application/json;q=0.5, text/event-stream", "text/event-stream"),
+        ("text/event-stream;q=0.5, */*", "application/json"),
+    ],
+)  # fmt: skip
+async def test_events_come_to_whom_they_are_dearest(lone_database: Database, accept: str, comes: str) -> None:
+    async with open_desk(lone_database.url) as desk, serving(desk) as served, aiohttp.ClientSession() as http:
+        asked = {"query": "{ viewer { role { code } } }"}
+        async with http.post(served.http, json=asked, headers={"Accept": accept}) as answer:
+            assert answer.headers["content-type"].partition(";")[0] == comes

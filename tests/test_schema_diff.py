@@ -60,7 +60,7 @@ CASES = [
     ("Dispute | Gone", "Dispute", "BREAKING TYPE_REMOVED_FROM_UNION"),
     ("type Dispute implements Node", "type Dispute", "BREAKING IMPLEMENTED_INTERFACE_REMOVED"),
     ("type Mutation", "type Other", "BREAKING OPERATION_REMOVED"),
-    ("scalar Money", 'scalar Money @specifiedBy(url: "https://example.org/m")', "DANGEROUS SCALAR_CHANGED"),
+    ("scalar Money", 'scalar Money @specifiedBy(url: "https://money.example")', "DANGEROUS SCALAR_CHANGED"),
     ("input Filter {", "input Filter @oneOf {", "BREAKING ONE_OF_CHANGED"),
     ("summary: String", 'summary: String @deprecated(reason: "x")', "SAFE DEPRECATED"),
     ("why: String", 'why: String @deprecated(reason: "x")', "SAFE DEPRECATED"),

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    build_schema,
+)
 
 from hub.store import tables
 from hub.store.engine import open_store
@@ -97,3 +104,41 @@ async def test_the_first_suggestion_shows_a_history_growing(database: Database) 
     finally:
         await store.close()
     assert lengths == [1, 2, 3]
+
+
+def test_every_list_that_pages_is_a_relay_connection() -> None:
+    schema = build_schema(sdl())
+    connections = {name: named for name, named in schema.type_map.items() if name.endswith("Connection")}
+    assert len(connections) > 5
+    for name, named in connections.items():
+        assert isinstance(named, GraphQLObjectType)
+        edge = schema.type_map[name.removesuffix("Connection") + "Edge"]
+        assert isinstance(edge, GraphQLObjectType)
+        assert str(named.fields["edges"].type) == f"[{edge.name}!]!"
+        assert str(named.fields["pageInfo"].type) == "PageInfo!"
+        assert str(edge.fields["cursor"].type) == "String!" and "node" in edge.fields
+    for owner in schema.type_map.values():
+        if isinstance(owner, (GraphQLObjectType, GraphQLInterfaceType)):
+            for field, one in owner.fields.items():
+                if str(one.type).endswith("Connection!"):
+                    found = {argument: str(one.args[argument].type) for argument in one.args}
+                    wanted = {"first": "Int", "after": "String"}
+                    assert found | wanted == found, f"{owner.name}.{field}"
+    page_info = schema.type_map["PageInfo"]
+    assert isinstance(page_info, GraphQLObjectType)
+    assert {field: str(one.type) for field, one in page_info.fields.items()} == {
+        "startCursor": "String", "endCursor": "String", "hasNextPage": "Boolean!", "hasPreviousPage": "Boolean!",
+    }  # fmt: skip
+
+
+def test_every_mutation_takes_one_input_and_answers_one_payload() -> None:
+    mutation = build_schema(sdl()).mutation_type
+    assert mutation is not None and len(mutation.fields) > 20
+    for name, field in mutation.fields.items():
+        (argument,) = field.args
+        wanted = field.args[argument].type
+        assert argument == "input" and isinstance(wanted, GraphQLNonNull), name
+        assert isinstance(wanted.of_type, GraphQLInputObjectType) and "clientMutationId" in wanted.of_type.fields, name
+        # null when it failed: several mutations of one request then tell each for itself
+        assert isinstance(field.type, GraphQLObjectType) and field.type.name.endswith("Payload"), name
+        assert [one.name for one in field.type.interfaces] == ["MutationPayload"], name

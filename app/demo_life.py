@@ -39,6 +39,7 @@ async def live_on(
     hub: Hub, partners: Partners, stop: asyncio.Event, *, mediator: Mediator, speed: float, voices: Voices
 ) -> None:
     """Serve, work and schedule while the county's clocks run ``speed`` simulated minutes a second, until ``stop``."""
+    from app.demo_sign_in import demo_routes, open_demo_accounts
     from app.jobs import run_worker
     from app.serve import serve_graphql
 
@@ -48,8 +49,9 @@ async def live_on(
         address.set_result(at)
         voices.on_ready(at)
 
+    routes = demo_routes(hub.desk, await open_demo_accounts(hub.desk))
     tasks = [
-        asyncio.create_task(serve_graphql(hub, stop, on_ready=ready)),
+        asyncio.create_task(serve_graphql(hub, stop, on_ready=ready, more_routes=routes)),
         asyncio.create_task(run_worker(hub, stop)),
         asyncio.create_task(_live(partners, address, stop, speed, voices.on_silence)),
         asyncio.create_task(_mediate(partners, mediator, stop)),

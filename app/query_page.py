@@ -34,10 +34,11 @@ class QueryPage:
     content_security_policy: str
 
 
-def query_page(graphiql: Path = GRAPHIQL) -> QueryPage:
+def query_page(graphiql: Path = GRAPHIQL, base_path: str = "") -> QueryPage:
     """GraphiQL when all its files lie in ``graphiql``, else our own page."""
     is_built = has_graphiql(graphiql)
     template = (STATIC / ("graphiql.html" if is_built else "query.html")).read_text(encoding="utf-8")
+    template = template.replace('"/graphql"', f'"{base_path}/graphql"').replace('"/static/', f'"{base_path}/static/')
     page = template.replace("__EXAMPLES__", _examples()).replace("__OPTIONS__", _options())
     styles = "'unsafe-inline'" if is_built else _hashes(_STYLE, page)  # GraphiQL's editor styles its own lines
     policy = (

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.routing import BaseRoute
 
+from app.authentication import Authentication
+from app.doorway import standing_of
 from app.graphql_live import Live
 from app.hooks import Hooks
 from app.logging import told
 from app.sequencing import keep_sequencing
+from app.staff_tokens import staff_tokens
 from app.web import create_app, server
 from app.wiring import Hub
+from hub.accounts import anybody_may_ask
 from hub.errors import ConfigurationError
 from schema.trusted import documents_of
 
@@ -30,16 +35,26 @@ async def serve_graphql(
     host: str | None = None,
     port: int | None = None,
     on_ready: Callable[[str], None] | None = None,
+    more_routes: Sequence[BaseRoute] = (),
 ) -> None:
-    """Serve until ``stop``; ``on_ready`` is told the address. Raises ConfigurationError when it cannot listen."""
-    where = host or hub.settings.host
-    wanted = hub.settings.port if port is None else port
-    hooks = Hooks(hub)
+    """Serve until ``stop``; ``on_ready`` is told the address.
+
+    Raises ConfigurationError when it cannot listen there, or when others could reach it and nobody could sign in.
+    """
+    standing = standing_of(hub.settings, host, port)
+    async with hub.store.read() as connection:
+        has_somebody = await anybody_may_ask(connection)
+    tokens = staff_tokens(hub.settings, hub.desk)
+    standing.check(anybody_may_ask=has_somebody or tokens is not None)
+    hooks, authentication = Hooks(hub), Authentication(hub.desk, tokens)
     app = create_app(
-        hub.desk, lambda: hub.tables, hooks, documents=documents_of(hub.settings), export_rows=hub.settings.export_rows
-    )
+        hub.desk, lambda: hub.tables, hooks, authentication.principal, authentication.still, standing=standing,
+        documents=documents_of(hub.settings), export_rows=hub.settings.export_rows, more_routes=more_routes,
+    )  # fmt: skip
+    if tokens is not None:
+        app.state.registry.register(tokens.metric)
     live: Live = app.state.live
-    running = server(app, where, wanted)
+    running = server(app, standing)
     # signals are the caller's: uvicorn would take them and raise them again at its end
     setattr(running, "capture_signals", contextlib.nullcontext)  # noqa: B010 — its type is a detail of uvicorn's
     serving = asyncio.create_task(_serve(running.serve()))
@@ -48,8 +63,10 @@ async def serve_graphql(
         while not running.started and not serving.done():  # noqa: ASYNC110 — uvicorn has no event for it
             await asyncio.sleep(0.02)
         if serving.done():
-            raise ConfigurationError(f"port {wanted} of {where} cannot be opened", hint="Choose another with --port.")
-        address = f"http://{where}:{running.servers[0].sockets[0].getsockname()[1]}"
+            raise ConfigurationError(
+                f"port {standing.port} of {standing.host} cannot be opened", hint="Choose another with --port."
+            )
+        address = f"{standing.scheme}://{standing.host}:{running.servers[0].sockets[0].getsockname()[1]}"
         _log.info("serving", address=address)
         if on_ready is not None:
             on_ready(address)

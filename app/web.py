@@ -1,13 +1,11 @@
-"""The web server's face: GraphQL, the query page, partners' webhooks, and three answers for whoever watches it.
+"""The web server's face: GraphQL, the query page, signing in, partners' webhooks, three answers for whoever watches it.
 
-Bound to this machine until access rules exist: other hosts are refused, and so is a request under another name, which
-is how a page elsewhere would reach through a browser to here.
+Deny by default: what is not proved is nobody's, and nobody gets no more than the sign-in page and a sign of life.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -17,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from app.authentication import Authenticate, whoever_is_here
+from app.authentication import Authenticate, nobody
 from app.connector_metrics import ConnectorGauges
+from app.doorway import Doorway, Standing
 from app.export_http import ROWS, export_route
 from app.files_http import file_route
 from app.graphql_http import GraphQLOverHttp, MalformedError, malformed, read_request
@@ -31,8 +30,9 @@ from app.graphql_live_socket import serve_socket
 from app.graphql_live_wire import Server, Wire
 from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
+from app.sign_in import sign_in_routes, to_sign_in
+from hub.access import access_of
 from hub.desk import Desk
-from hub.errors import ConfigurationError
 from hub.feed import Feed
 from hub.principal import Principal
 from hub.store import migrate
@@ -45,31 +45,24 @@ from schema.errors import report
 from schema.seen_by import runner_for
 from schema.trusted import NO_DOCUMENTS, Documents
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
-
 
 def create_app(
     desk: Desk,
     tables: Callable[[], CountyTables],
     hooks: Hooks | None = None,
-    authenticate: Authenticate = whoever_is_here,
+    authenticate: Authenticate = nobody,
     still: Still = still_here,
     limits: Limits | None = None,
     documents: Documents = NO_DOCUMENTS,
     keeps_budgets: bool = True,
     export_rows: int = ROWS,
+    standing: Standing | None = None,
+    more_routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The application over an open store. ``tables`` gives the county's codes as they are now.
 
-    Without ``hooks`` no webhooks are taken. ``app.state.live`` is to be closed before the server goes down.
+    Without ``hooks`` no webhooks are taken, without ``authenticate`` nobody is let in. ``more_routes`` come first.
+    ``app.state.live`` is to be closed before the server goes down.
     """
     registry = CollectorRegistry()
 
@@ -83,17 +76,17 @@ def create_app(
     live_metrics = LiveMetrics(registry)
 
     graphql = GraphQLOverHttp(runner_for, context, _observer(registry))
-    page = query_page()
+    where = standing or Standing()
+    page = query_page(base_path=where.base_path)
     partners = ConnectorGauges(registry)
 
     async def answer(request: Request) -> Response:
-        if request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(request):
-            return HTMLResponse(page.html, headers={"Content-Security-Policy": page.content_security_policy})
         principal = await authenticate(request)
+        is_page = request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(request)
         if principal is None:
-            return JSONResponse(
-                {"errors": [{"message": "sign in first", "extensions": {"code": "UNAUTHENTICATED"}}]}, 401
-            )
+            return to_sign_in(request) if is_page else _unauthenticated()
+        if is_page:
+            return HTMLResponse(page.html, headers={"Content-Security-Policy": page.content_security_policy})
         if wants_events(request):
             try:
                 asked = await read_request(request)
@@ -109,7 +102,10 @@ def create_app(
         reason = await _not_ready(desk.store)
         return JSONResponse({"status": reason or "ready"}, 503 if reason else 200)
 
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        principal = await authenticate(request)
+        if principal is None or not access_of(principal.role).may_see("Connector.instance"):
+            return _unauthenticated()
         try:
             await partners.refresh(desk.store)
             await live_metrics.refresh(desk.store)
@@ -119,7 +115,8 @@ def create_app(
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     routes: list[BaseRoute] = [
-        Route("/", lambda _: RedirectResponse("/graphql", 307)),
+        *more_routes,
+        Route("/", lambda request: RedirectResponse(f"{request.scope.get('root_path', '')}/graphql", 307)),
         Route("/graphql", answer, methods=["GET", "POST"]),
         WebSocketRoute("/graphql", socket),
         Route("/healthz", lambda _: JSONResponse({"status": "ok"})),
@@ -127,43 +124,35 @@ def create_app(
         Route("/metrics", metrics),
         file_route(desk, authenticate),
         export_route(runner_for, context, authenticate, export_rows),
+        *sign_in_routes(desk),
     ]
     if hooks is not None:
         registry.register(hooks.metric)
         routes.append(Route("/hooks/{instance}", hooks.answer, methods=METHODS))
     if has_graphiql():
         routes.append(Mount("/static/graphiql", StaticFiles(directory=GRAPHIQL)))
-    app = Starlette(routes=routes)
-    app.add_middleware(_Door)
+    app = Starlette(routes=[Mount(where.base_path, routes=routes)] if where.base_path else routes)
+    app.add_middleware(Doorway, names=where.names)
     app.state.live = live
+    app.state.registry = registry
     return app
 
 
-def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
-    """A server to be awaited (``serve()``). Raises ConfigurationError for any host but this machine's own."""
-    if not _is_loopback(host):
-        raise ConfigurationError(
-            f"the web server is bound to loopback until access rules exist, not to {host}",
-            hint="Use 127.0.0.1, ::1 or localhost.",
-        )
+def server(app: ASGIApp, standing: Standing) -> uvicorn.Server:
+    """A server to be awaited (``serve()``). Who may reach it was judged before: ``Standing.check``."""
     config = uvicorn.Config(
-        app, host=host, port=port, access_log=False, log_level="warning", log_config=None, server_header=False,
-        date_header=True, proxy_headers=False, ws=Wire, ws_max_size=4 * Limits().message_bytes, ws_ping_interval=None,
-        ws_per_message_deflate=False, lifespan="off", timeout_graceful_shutdown=5,
+        app, host=standing.host, port=standing.port, access_log=False, log_level="warning", log_config=None,
+        server_header=False, date_header=True, proxy_headers=bool(standing.proxies),
+        forwarded_allow_ips=list(standing.proxies), ssl_certfile=standing.certificate,
+        ssl_keyfile=standing.certificate_key, ws=Wire, ws_max_size=4 * Limits().message_bytes,
+        ws_ping_interval=None, ws_per_message_deflate=False, lifespan="off", timeout_graceful_shutdown=5,
     )  # fmt: skip
     return Server(config)
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Serve until a signal ends it. Raises ConfigurationError for any host but this machine's own."""
-    server(app, host, port).run()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _unauthenticated() -> Response:
+    answer = {"errors": [{"message": "sign in first", "extensions": {"code": "UNAUTHENTICATED"}}]}
+    return JSONResponse(answer, 401, headers={"WWW-Authenticate": 'Bearer realm="dispute-hub"'})
 
 
 def _wants_page(request: Request) -> bool:
@@ -192,47 +181,3 @@ def _observer(registry: CollectorRegistry) -> Callable[[float, str, int], None]:
         seconds.observe(taken)
 
     return observe
-
-
-class _Door:
-    """Around everything: known names only, the same headers on every answer, and no error but by its reference."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            if scope["type"] == "websocket" and not _is_loopback(_host_name(scope)):
-                # before the handshake this is answered with 403
-                await send({"type": "websocket.close"})
-                return
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                given = {name.lower() for name, _ in message["headers"]}
-                extra = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
-                message["headers"] = [*message["headers"], *(one for one in extra if one[0] not in given)]
-            await send(message)
-
-        if not _is_loopback(_host_name(scope)):
-            await JSONResponse({"status": "unknown host"}, 421)(scope, receive, with_headers)
-            return
-        try:
-            await self._app(scope, receive, with_headers)
-        except Exception as problem:
-            reference = report(problem, "http")
-            if started:
-                raise ConnectionAbortedError(reference) from None
-            await JSONResponse({"status": "internal error", "reference": reference}, 500)(scope, receive, with_headers)
-
-
-def _host_name(scope: Scope) -> str:
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]

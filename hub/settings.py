@@ -29,22 +29,39 @@ from hub.model import SHANGHAI
 DEFAULT_FILE = Path("dispute-hub.toml")
 #: variables that are no settings
 _OTHER_VARIABLES = re.compile(r"HUB_(CONFIG|DEBUG|LOG_LEVEL|TEST(_.*)?)$")
-_PATHS = ("data_dir", "county_folder", "master_key_file", "oidc_ca_file", "trusted_documents")
+_PATHS = (
+    "data_dir", "county_folder", "master_key_file", "oidc_ca_file", "trusted_documents", "tls_cert_file",
+    "tls_key_file",
+)  # fmt: skip
 _INSTANCE_PATHS = ("folder", "secret_file", "ca_file", "client_cert_file", "client_key_file")
 _INSTANCE_PATH_LISTS = ("webhook_secret_files",)
 #: once options, which are printed and logged like any table
 _MOVED_OPTIONS = {"webhook_secrets": "webhook_secret_files", "webhook_app_id": "webhook_app_id"}
 
 
-def _loopback(host: str) -> str:
-    # nobody signs in yet, so nobody else may reach the door
+def _address(host: str) -> str:
     if host != "localhost":
         try:
-            if not ipaddress.ip_address(host).is_loopback:
-                raise ValueError
+            ipaddress.ip_address(host)
         except ValueError:
-            raise ValueError("only this machine may ask as long as there is no access control: 127.0.0.1") from None
+            raise ValueError("an address of this machine, like 127.0.0.1, ::1, 0.0.0.0, or localhost") from None
     return host
+
+
+def _public_url(url: str) -> str:
+    checked = _http_address(url)
+    path = urlsplit(checked).path
+    if path and not re.fullmatch(r"(/[a-z0-9._-]+)+", path):
+        raise ValueError("the path of a public address has small letters, digits, dots and dashes")
+    return checked
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("a proxy is named by its address or network, like 127.0.0.1 or 10.0.0.0/24") from None
+    return text
 
 
 def _http_address(url: str) -> str:
@@ -226,8 +243,16 @@ class Settings(BaseSettings):
     database_url: str = Field("", repr=False)
     #: None means ``master.key`` in ``data_dir``
     master_key_file: Path | None = None
-    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
+    #: what people open: its name is answered under, its path is where everything lies below
+    public_url: Annotated[str, AfterValidator(_public_url)] = ""
+    #: further names to be answered under
+    allowed_hosts: list[str] = Field(default_factory=list)
+    #: proxies whose X-Forwarded-For and X-Forwarded-Proto are believed
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = Field(default_factory=list)
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
     #: how many lanes one worker process runs side by side
     worker_lanes: int = Field(4, ge=1, le=64)
     #: linking rule 2: records of the same people in one kind of quarrel are joined without asking a person

@@ -14,6 +14,8 @@ import aiohttp
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from app.authentication import whoever_is_here
+from app.doorway import Standing
 from app.graphql_live import Live
 from app.web import create_app, server
 from hub.desk import Desk
@@ -50,8 +52,8 @@ class Served:
 @asynccontextmanager
 async def serving(desk: Desk, **options: Any) -> AsyncIterator[Served]:
     """A server in this loop, over that desk; options are those of ``create_app``."""
-    app = create_app(desk, county_tables, **options)
-    running = server(app, "127.0.0.1", 0)
+    app = create_app(desk, county_tables, **{"authenticate": whoever_is_here, **options})
+    running = server(app, Standing())
     setattr(running, "capture_signals", contextlib.nullcontext)  # noqa: B010
     task = asyncio.create_task(running.serve())
     while not running.started:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
 from app import hooks
+from app.authentication import whoever_is_here
 from app.cli.root import app
 from app.county import PARTNERS
 from app.demo_summary import FIGURES
@@ -422,7 +423,7 @@ def test_the_closed_codes_of_a_refusal_are_listed() -> None:
 
 
 def test_the_endpoint_is_where_the_pages_say() -> None:
-    served = create_app(desk_on(open_store("sqlite+aiosqlite://")), county_tables)
+    served = create_app(desk_on(open_store("sqlite+aiosqlite://")), county_tables, authenticate=whoever_is_here)
     paths = {getattr(route, "path", "") for route in served.routes}
     assert {"/graphql", "/healthz", "/readyz", "/metrics"} <= paths
     assert all(path in read(OPERATOR) for path in ("/healthz", "/readyz", "/metrics"))

@@ -10,10 +10,13 @@ import httpx2
 import pytest
 from sqlalchemy import delete, insert, update
 
+from app.authentication import whoever_is_here
 from app.jobs import lane_of, pull, retry_files, run_now, take_lane
 from app.web import create_app
 from app.wiring import Hub, open_hub
 from connectors.sandbox.hotline import HotlineOptions, start_hotline
+from hub.accounts import Grant
+from hub.api_keys import issue_key
 from hub.desk import Desk
 from hub.errors import ConflictError, NotFoundError
 from hub.reading import attachments
@@ -47,7 +50,7 @@ async def server() -> AsyncIterator[FileServer]:
 
 @pytest.fixture
 async def client(desk: Desk) -> AsyncIterator[httpx2.AsyncClient]:
-    app = create_app(desk, county_tables)
+    app = create_app(desk, county_tables, authenticate=whoever_is_here)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
         yield client
 
@@ -214,7 +217,7 @@ async def test_a_pull_job_fetches_files_and_a_person_may_ask_again(database: Dat
                 await retry_files(hub, stored[0].id, None)
             with pytest.raises(NotFoundError):
                 await retry_files(hub, "att_0", None)
-            app = create_app(hub.desk, county_tables)
+            app = create_app(hub.desk, county_tables, authenticate=whoever_is_here)
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
                 answer = await client.get(f"/files/{stored[0].id}")
             assert (answer.status_code, len(answer.content)) == (200, stored[0].bytes)
@@ -239,6 +242,9 @@ async def test_a_webhooks_files_are_fetched_by_the_job_that_takes_it_in(
         (row,) = await _files(hub.hub)
         assert (row.state, row.name, row.kind) == ("STORED", "现场.jpg", "PHOTO")
         async with hub.http.get(f"{hub.address}/files/{row.id}") as answer:
+            assert answer.status == 401
+        signed = {"Authorization": f"Bearer {(await issue_key(hub.hub.desk, 'c1', Grant('centre_operator'), 1))[1]}"}
+        async with hub.http.get(f"{hub.address}/files/{row.id}", headers=signed) as answer:
             assert (answer.status, await answer.read()) == (200, JPEG)
-        async with hub.http.head(f"{hub.address}/files/{row.id}") as answer:
+        async with hub.http.head(f"{hub.address}/files/{row.id}", headers=signed) as answer:
             assert (answer.status, answer.content_length, await answer.read()) == (200, len(JPEG), b"")

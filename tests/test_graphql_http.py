@@ -35,12 +35,14 @@ ROOT = Path(__file__).parent.parent
 JSON, GRAPHQL_JSON = "application/json", "application/graphql-response+json"
 QUERY = "{ agencies { code } }"
 PARTNER = Principal("key_1", PrincipalKind.PARTNER, "court", "partner_system", instances=("court",))
+WATCHER = Principal("key_2", PrincipalKind.PARTNER, "watcher", "administrator")
+WATCHING = {"Authorization": "Bearer watcher"}
 TOWNSHIP = Principal("acc_1", PrincipalKind.STAFF, "township", "township_operator", regions=("620725101",))
 
 
 async def by_token(connection: HTTPConnection) -> Principal | None:
-    """Two principals by their tokens, and nobody else."""
-    known = {"Bearer partner": PARTNER, "Bearer township": TOWNSHIP}
+    """Three principals by their tokens, and nobody else."""
+    known = {"Bearer partner": PARTNER, "Bearer township": TOWNSHIP, "Bearer watcher": WATCHER}
     return known.get(connection.headers.get("authorization", ""))
 
 
@@ -162,7 +164,7 @@ async def test_what_a_request_cost_is_told_and_counted(client: httpx2.AsyncClien
     first, second = [(await post(client, {"query": QUERY})).json()["extensions"]["cost"] for _ in range(2)]
     assert first["requested"] == second["requested"] > 60
     assert 0 <= first["remaining"] - second["remaining"] <= first["requested"]
-    assert f"hub_graphql_cost_total {2 * first['requested']}.0" in (await client.get("/metrics")).text
+    assert f"hub_graphql_cost_total {2 * first['requested']}.0" in (await client.get("/metrics", headers=WATCHING)).text
 
 
 async def test_who_asks_too_much_waits_and_nobody_else(client: httpx2.AsyncClient) -> None:
@@ -176,7 +178,7 @@ async def test_who_asks_too_much_waits_and_nobody_else(client: httpx2.AsyncClien
     # another media type has the same status: programs that wait look for it
     assert (await post(client, dear, Accept=JSON)).status_code == 429
     assert (await post(client, dear, "township")).status_code == 200
-    assert 'hub_graphql_requests_total{outcome="limited"} 2.0' in (await client.get("/metrics")).text
+    assert 'hub_graphql_requests_total{outcome="limited"} 2.0' in (await client.get("/metrics", headers=WATCHING)).text
 
 
 def test_a_budget_fills_by_the_minute_and_never_overflows() -> None:

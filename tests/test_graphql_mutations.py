@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from app.authentication import whoever_is_here
 from app.jobs import run_job
 from app.web import create_app
 from app.wiring import Hub, open_hub
@@ -186,7 +187,7 @@ async def test_a_worker_tries_again_without_asking_the_partner(database: Databas
 
 async def test_a_mutation_by_get_is_refused_and_by_post_is_done(database: Database) -> None:
     async with spoilt(database, "q1") as door:
-        transport = httpx2.ASGITransport(create_app(door.desk, county_tables))
+        transport = httpx2.ASGITransport(create_app(door.desk, county_tables, authenticate=whoever_is_here))
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             text = 'mutation { retryQuarantined(input: {instance: "court"}) { queued } }'
             by_get = await client.get("/graphql", params={"query": text}, headers={"X-Requested-With": "test"})

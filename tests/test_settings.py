@@ -82,7 +82,7 @@ def test_the_driver_is_added_to_the_database_url(tmp_path: Path, url: str, full:
         ("[hub]\nprot = 1\n", ["[hub] prot", "did you mean port?"]),
         ("[hub]\nport = 99999\n", ["[hub] port", "65535"]),
         ("[hub]\ncounty = 'x'\n", ["[hub] county"]),
-        ("[hub]\nhost = '0.0.0.0'\n", ["[hub] host", "127.0.0.1"]),
+        ("[hub]\nhost = 'hub.example'\n", ["[hub] host", "127.0.0.1"]),
         ("[hub]\ncentre_code = '62'\n", ["centre_code", "12 digits"]),
         ("[hbu]\n", ["hbu", "[hub]"]),
         ("[hub\n", ["no TOML", "line 1"]),

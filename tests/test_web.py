@@ -17,9 +17,11 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
+from app.authentication import whoever_is_here
+from app.doorway import Standing
 from app.graphql_http import MAX_BODY_BYTES, MAX_QUERY_STRING
 from app.query_page import GRAPHIQL_FILES, query_page
-from app.web import create_app, serve, server
+from app.web import create_app, server
 from hub.errors import ConfigurationError
 from hub.store.engine import Store, open_store
 from hub.vocabulary import county_tables
@@ -42,7 +44,7 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def client(store: Store) -> AsyncIterator[httpx2.AsyncClient]:
-    transport = httpx2.ASGITransport(create_app(desk_on(store), county_tables))
+    transport = httpx2.ASGITransport(create_app(desk_on(store), county_tables, authenticate=whoever_is_here))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
 
@@ -203,7 +205,8 @@ async def test_health_readiness_and_counts(client: httpx2.AsyncClient) -> None:
 async def test_a_database_that_was_never_migrated_is_not_ready(empty_database: Database) -> None:
     store = open_store(empty_database.url)
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(create_app(desk_on(store), county_tables)), base_url="http://localhost"
+        transport=httpx2.ASGITransport(create_app(desk_on(store), county_tables, authenticate=whoever_is_here)),
+        base_url="http://localhost",
     ) as client:
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()) == (503, {"status": "database not migrated"})
@@ -213,7 +216,8 @@ async def test_a_database_that_was_never_migrated_is_not_ready(empty_database: D
 async def test_a_database_out_of_reach_is_not_ready_and_keeps_its_password() -> None:
     store = open_store("postgresql+asyncpg://hub:topsecret@127.0.0.1:1/hub")
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(create_app(desk_on(store), county_tables)), base_url="http://localhost"
+        transport=httpx2.ASGITransport(create_app(desk_on(store), county_tables, authenticate=whoever_is_here)),
+        base_url="http://localhost",
     ) as client:
         with capture_logs() as logs:
             ready = await client.get("/readyz")
@@ -252,18 +256,24 @@ def test_the_query_page_asks_nobody_else(tmp_path: Path, is_built: bool) -> None
     assert not re.search(r"""\son[a-z]+=|style=""", page.html)
 
 
-def test_the_server_listens_on_this_machine_only(store: Store) -> None:
-    app = create_app(desk_on(store), county_tables)
-    for host in ("0.0.0.0", "::", "192.168.1.5", "hub.example", ""):
-        with pytest.raises(ConfigurationError, match="loopback until access rules exist"):
-            serve(app, host, 0)
+def test_others_reach_the_server_only_where_somebody_can_sign_in_under_a_known_name() -> None:
+    Standing().check(anybody_may_ask=False)
+    for host in ("0.0.0.0", "::", "192.168.1.5"):
+        with pytest.raises(ConfigurationError, match="nobody said under which name"):
+            Standing(host).check(anybody_may_ask=True)
+        with pytest.raises(ConfigurationError, match="nobody can sign in"):
+            Standing(host, names=frozenset({"hub.example"})).check(anybody_may_ask=False)
+        Standing(host, names=frozenset({"hub.example"})).check(anybody_may_ask=True)
+    with pytest.raises(ConfigurationError, match="belong together"):
+        Standing(certificate=Path("cert.pem")).check(anybody_may_ask=True)
 
 
 @pytest.fixture
 def address(_sqlite: Any) -> Iterator[tuple[str, int]]:
     with _sqlite.migrated() as database:
         store = open_store(database.url)
-        running: uvicorn.Server = server(create_app(desk_on(store), county_tables), "127.0.0.1", 0)
+        app = create_app(desk_on(store), county_tables, authenticate=whoever_is_here)
+        running: uvicorn.Server = server(app, Standing())
         thread = threading.Thread(target=running.run)
         thread.start()
         while not running.started:

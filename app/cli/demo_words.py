@@ -105,7 +105,8 @@ def invite(address: str, speed: float, settings: Path) -> None:
     """Where GraphQL answers, and what happens from now on."""
     from schema.examples import EXAMPLES
 
-    say(f"\nGraphQL and its query page: {address}/graphql")
+    say(f"\nOpen {address}/ and choose a role: one click signs you in, and leads to the query page.")
+    say(f"GraphQL: {address}/graphql")
     say(f"The newest dispute with its whole history, whichever that is by then:\n\n{EXAMPLES[0].query}")
     if speed:
         say(

@@ -10,6 +10,7 @@ import typer
 
 from app.cli import (
     access,
+    accounts,
     calendar,
     codes,
     connectors,
@@ -18,6 +19,7 @@ from app.cli import (
     drift,
     figures,
     files,
+    keys,
     links,
     outbox,
     push,
@@ -83,6 +85,8 @@ app.command()(trace.trace)
 app.command()(figures.figures)
 app.command()(doctor.doctor)
 app.add_typer(access.app, name="access")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(keys.app, name="keys")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(outbox.app, name="outbox")

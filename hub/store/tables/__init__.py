@@ -1,5 +1,6 @@
 """All tables, so that one import fills the metadata; each noun has its file."""
 
+from hub.store.tables.accounts import accounts, api_keys, sessions, sign_in_failures
 from hub.store.tables.acts import acts_done
 from hub.store.tables.attachments import attachment_contents, attachments
 from hub.store.tables.backfills import backfill_absences, backfill_keys, backfills
@@ -40,8 +41,10 @@ APPEND_ONLY = (handling_events, link_decisions, public_log)
 
 __all__ = [
     "APPEND_ONLY",
+    "accounts",
     "acts_done",
     "agencies",
+    "api_keys",
     "attachment_contents",
     "attachments",
     "backfill_absences",
@@ -85,6 +88,8 @@ __all__ = [
     "referrals",
     "regions",
     "search_terms",
+    "sessions",
+    "sign_in_failures",
     "store_identity",
     "sync_runs",
     "unsequenced",

@@ -1,0 +1,164 @@
+"""Sessions: a person signed in, until they sign out, go away for long, or lose the right; and the lock on guessing.
+
+The lock counts per name that was typed, whether anybody has it or not, so that it tells nobody which names there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from hub.accounts import grant_of, principal_of
+from hub.desk import Desk
+from hub.errors import HubError
+from hub.passwords import Passwords
+from hub.principal import Principal, PrincipalKind
+from hub.store.tables import accounts, sessions, sign_in_failures
+from hub.store.upsert import insert_or_ignore
+
+LASTS, IDLE = timedelta(hours=12), timedelta(hours=2)
+#: failures before the door stays shut for a while, which then doubles
+FREE_TRIES = 5
+FIRST_LOCK, LONGEST_LOCK = timedelta(minutes=1), timedelta(minutes=30)
+#: failures longer ago are forgiven
+FORGIVEN = timedelta(hours=24)
+_SEEN_EVERY = timedelta(minutes=1)
+PREFIX = "session:"
+
+
+class SignInRefusedError(HubError):
+    """The name or the password is wrong; which of them is not told."""
+
+
+class SignInLockedError(SignInRefusedError):
+    """Too many wrong tries under this name. ``retry_after_s``: when the door opens again."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many wrong tries", hint=f"Try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """``token`` goes to the browser and is kept nowhere here."""
+
+    token: str
+    principal: Principal
+
+
+def hash_of(token: str) -> str:
+    """What is stored of 256 random bits: nobody guesses them, so no slow hash is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def sign_in(desk: Desk, passwords: Passwords, login: str, password: str) -> Session:
+    """A new session. Raises SignInRefusedError, SignInLockedError; both alike for names that nobody has."""
+    login = login.strip().casefold()[:200]
+    name = desk.keys.content_hash(f"sign-in/{login}".encode())
+    await _check_lock(desk, name)
+    async with desk.store.read() as connection:
+        row = (await connection.execute(select(accounts).where(accounts.c.login == login))).first()
+    fits = await passwords.fits(None if row is None else row.password_hash, password)
+    if row is None or not fits or row.disabled_at is not None:
+        await _note_failure(desk, name)
+        raise SignInRefusedError("the name or the password is wrong")
+    async with desk.store.write() as tx:
+        await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == name))
+    return await open_session(desk, row.id)
+
+
+async def open_session(desk: Desk, account_id: str) -> Session:
+    """A session for an account whose owner was proved otherwise."""
+    token, now = secrets.token_urlsafe(32), desk.clock()
+    async with desk.store.write() as tx:
+        # what ended long ago says nothing to anybody
+        await tx.execute(delete(sessions).where(sessions.c.expires_at < now - timedelta(days=30)))
+        await tx.execute(
+            sessions.insert().values(
+                token_hash=hash_of(token), county=desk.county, account_id=account_id, created_at=now,
+                last_seen_at=now, expires_at=now + LASTS,
+            )
+        )  # fmt: skip
+    principal = await principal_by_hash(desk, hash_of(token))
+    assert principal is not None
+    return Session(token, principal)
+
+
+async def principal_by_token(desk: Desk, token: str) -> Principal | None:
+    """Whose session it is, while it lasts; and notes that they are there."""
+    return await principal_by_hash(desk, hash_of(token), is_here=True)
+
+
+async def principal_by_hash(desk: Desk, token_hash: str, *, is_here: bool = False) -> Principal | None:
+    """The same by what is stored of the token."""
+    now = desk.clock()
+    query = (
+        select(accounts, sessions.c.expires_at, sessions.c.last_seen_at)
+        .join(sessions, sessions.c.account_id == accounts.c.id)
+        .where(sessions.c.token_hash == token_hash, sessions.c.revoked_at.is_(None), sessions.c.expires_at > now)
+        .where(sessions.c.last_seen_at > now - IDLE, accounts.c.disabled_at.is_(None))
+    )
+    async with desk.store.read() as connection:
+        row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    if is_here and row.last_seen_at < now - _SEEN_EVERY:
+        async with desk.store.write() as tx:
+            await tx.execute(update(sessions).where(sessions.c.token_hash == token_hash).values(last_seen_at=now))
+    proof = PREFIX + token_hash
+    return principal_of(row.id, PrincipalKind.STAFF, row.name, grant_of(row), row.expires_at, proof)
+
+
+async def sign_out(desk: Desk, token: str) -> None:
+    """End the session; one that is none is none."""
+    async with desk.store.write() as tx:
+        await tx.execute(
+            update(sessions).where(sessions.c.token_hash == hash_of(token)).values(revoked_at=desk.clock())
+        )
+
+
+async def end_sessions(desk: Desk, account_id: str) -> int:
+    """End all of an account's; how many there were."""
+    async with desk.store.write() as tx:
+        done = await tx.execute(
+            update(sessions)
+            .where(sessions.c.account_id == account_id, sessions.c.revoked_at.is_(None))
+            .where(sessions.c.expires_at > desk.clock())
+            .values(revoked_at=desk.clock())
+        )
+    return int(done.rowcount)
+
+
+async def unlock(desk: Desk, login: str) -> bool:
+    """Forgive the wrong tries under a name; whether there were any."""
+    name = desk.keys.content_hash(f"sign-in/{login.strip().casefold()}".encode())
+    async with desk.store.write() as tx:
+        done = await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == name))
+    return bool(done.rowcount)
+
+
+async def _check_lock(desk: Desk, name: str) -> None:
+    query = select(sign_in_failures.c.locked_until).where(sign_in_failures.c.login_hash == name)
+    async with desk.store.read() as connection:
+        until: datetime | None = (await connection.execute(query)).scalar()
+    left = 0.0 if until is None else (until - desk.clock()).total_seconds()
+    if left > 0:
+        raise SignInLockedError(int(left) + 1)
+
+
+async def _note_failure(desk: Desk, name: str) -> None:
+    now, c = desk.clock(), sign_in_failures.c
+    async with desk.store.write() as tx:
+        await tx.execute(delete(sign_in_failures).where(c.last_at < now - FORGIVEN))
+        fresh = {"login_hash": name, "county": desk.county, "times": 0, "last_at": now, "locked_until": None}
+        await insert_or_ignore(tx, sign_in_failures, [fresh])
+        mine = c.login_hash == name
+        await tx.execute(update(sign_in_failures).where(mine).values(times=c.times + 1, last_at=now))
+        times = int((await tx.execute(select(c.times).where(mine))).scalar_one())
+        if times >= FREE_TRIES:
+            lock = min(FIRST_LOCK * 2 ** min(times - FREE_TRIES, 10), LONGEST_LOCK)
+            await tx.execute(update(sign_in_failures).where(mine).values(locked_until=now + lock))

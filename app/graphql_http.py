@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from app.strict_json import NotStrictError, strict_json
 from hub.principal import Principal
+from schema.budget import MALFORMED_COST, TOO_MUCH
 from schema.context import Context
 from schema.execution import Answer, Request, Runner
 
@@ -46,11 +47,14 @@ _LONGEST_ID, _ALGORITHM = 128, "sha256:"
 class MalformedError(Exception):
     """The HTTP request holds no GraphQL request."""
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None, code: str = "BAD_REQUEST"
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = dict(headers or {})
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +69,38 @@ class GraphQLOverHttp:
     async def answer(self, request: HttpRequest, principal: Principal) -> Response:
         """Answer a GET or POST of that principal."""
         started = perf_counter()
+        context = self.new_context(principal)
         media_type = _answer_type(request.headers.get("accept"))
         try:
             if media_type is None:
                 raise MalformedError(406, f"answers come as {GRAPHQL_JSON} or {JSON}")
+            if context.budget is not None and context.budget.is_empty(principal.id, _per_minute(context)):
+                raise MalformedError(429, TOO_MUCH, {"Retry-After": "1", "Connection": "close"}, "RATE_LIMITED")
             if request.method != "POST":
                 _check_preflight(request)
             asked = await read_request(request)
         except MalformedError as problem:
-            self.observe(perf_counter() - started, "malformed", 0)
+            problem = _paid_for(problem, context)
+            self.observe(perf_counter() - started, "limited" if problem.status == 429 else "malformed", 0)
             return malformed(problem, media_type or JSON)
-        answer = await self.runner_of(principal.role).run(
-            asked, self.new_context(principal), only_queries=request.method != "POST"
-        )
+        answer = await self.runner_of(principal.role).run(asked, context, only_queries=request.method != "POST")
         outcome = "limited" if answer.wait_s else "refused" if answer.refused else "ran"
         self.observe(perf_counter() - started, outcome, answer.cost)
         return _respond(answer, media_type)
+
+
+def _per_minute(context: Context) -> int:
+    return context.access.limits.cost_per_minute
+
+
+def _paid_for(problem: MalformedError, context: Context) -> MalformedError:
+    """The problem, or that there were too many of them."""
+    if context.budget is None or problem.status == 429:
+        return problem
+    balance = context.budget.spend(context.principal.id, MALFORMED_COST, _per_minute(context))
+    if not balance.wait_s:
+        return problem
+    return MalformedError(429, TOO_MUCH, {"Retry-After": str(balance.wait_s)}, "RATE_LIMITED")
 
 
 async def read_request(request: HttpRequest) -> Request:
@@ -232,6 +252,6 @@ def _respond(answer: Answer, media_type: str) -> Response:
 
 def malformed(problem: MalformedError, media_type: str = JSON) -> Response:
     """The answer to an HTTP request that holds no GraphQL request."""
-    body = orjson.dumps({"errors": [{"message": problem.message, "extensions": {"code": "BAD_REQUEST"}}]})
+    body = orjson.dumps({"errors": [{"message": problem.message, "extensions": {"code": problem.code}}]})
     headers = {"Content-Type": f"{media_type}; charset=utf-8", **problem.headers}
     return Response(body, problem.status, headers)

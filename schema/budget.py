@@ -15,8 +15,15 @@ from math import ceil
 #: principals remembered; beyond these the one that was quiet longest is forgotten, and its budget is full again
 _REMEMBERED = 10_000
 
+#: what whoever asked too much is told
+TOO_MUCH = "too much was asked for in this minute; try again later"
+
 #: every request costs so much beside what it asks for: it is parsed and validated, whatever comes of it
 REQUEST_COST = 10
+#: a document that is not remembered costs one more for so many characters, valid or not
+CHARACTERS_FOR_ONE = 20
+#: an HTTP request that holds no GraphQL request
+MALFORMED_COST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,12 @@ class Budget:
     remembered: int = _REMEMBERED
     #: by principal: what is left, and since when nothing was added
     _left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
+
+    def is_empty(self, principal_id: str, per_minute: int) -> bool:
+        """Whether not even the smallest request may run; takes nothing."""
+        now = self.clock()
+        left, since = self._left.get(principal_id, (float(per_minute), now))
+        return left + (now - since) * per_minute / 60 < REQUEST_COST
 
     def spend(self, principal_id: str, cost: int, per_minute: int) -> Balance:
         """Take ``cost`` from a principal whose role has so much a minute; nothing is taken where it is not there."""

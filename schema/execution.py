@@ -26,7 +26,7 @@ from graphql import (
 
 from hub.errors import HubError
 from schema import errors, guard
-from schema.budget import REQUEST_COST, Balance
+from schema.budget import CHARACTERS_FOR_ONE, REQUEST_COST, TOO_MUCH, Balance
 from schema.context import Context
 from schema.guard import Measured
 from schema.prices import Prices
@@ -121,8 +121,12 @@ class _Ready:
     request: Request
     document: DocumentNode
     operation: OperationDefinitionNode
-    cost: int
+    measured: Measured
     balance: Balance | None
+
+    @property
+    def cost(self) -> int:
+        return self.measured.cost + REQUEST_COST
 
 
 class Runner:
@@ -176,7 +180,11 @@ class Runner:
             check_values(request)
         except GraphQLError as problem:
             raise Refused("BAD_USER_INPUT", problem) from None
-        known = self._known.get(request.query) or _Document(_parse(request.query))
+        known = self._known.get(request.query)
+        if known is None:
+            # whoever sends what nobody sent before pays for reading it
+            _charge(context, len(request.query) // CHARACTERS_FOR_ONE)
+            known = _Document(_parse(request.query))
         operation = _operation(known.node, request.operation_name)
         _check_operation(operation, allowed)
         try:
@@ -187,7 +195,7 @@ class Runner:
             raise Refused("INTROSPECTION_NOT_ALLOWED", GraphQLError("your role may not ask for the schema"))
         balance = _charge(context, measured.cost)
         self._check_valid(request.query, known, context)
-        return _Ready(request, known.node, operation, measured.cost + REQUEST_COST, balance)
+        return _Ready(request, known.node, operation, measured, balance)
 
     def _check_valid(self, query: str, known: _Document, context: Context) -> None:
         if known.is_valid:
@@ -234,9 +242,11 @@ class Runner:
 
     async def _execute(self, ready: _Ready, context: Context) -> Answer:
         executor = self._executor(ready, context)
-        payload = _payload(await _result(executor))
+        executor.spend_on_work(ready.measured.work)
+        result = await _result(executor)
         if executor.is_spent:
             raise Refused("QUERY_TOO_LARGE", executor.problem())
+        payload = _payload(result)
         if ready.balance is not None:
             payload["extensions"] = {"cost": {"requested": ready.cost, "remaining": ready.balance.remaining}}
         return Answer(payload, cost=ready.cost)
@@ -278,7 +288,7 @@ def _charge(context: Context, cost: int) -> Balance | None:
         return None
     balance = context.budget.spend(context.principal.id, cost, context.access.limits.cost_per_minute)
     if balance.wait_s:
-        refused = Refused("RATE_LIMITED", GraphQLError("too much was asked for in this minute; try again later"))
+        refused = Refused("RATE_LIMITED", GraphQLError(TOO_MUCH))
         refused.wait_s = balance.wait_s
         raise refused
     return balance

@@ -30,7 +30,7 @@ from graphql import (
 )
 
 from hub.reading.paging import DEFAULT_SIZE
-from schema.prices import INTROSPECTION, SEARCH_MS, Kind, Prices
+from schema.prices import INTROSPECTION, ROW_MS, SEARCH_MS, Kind, Prices
 
 MAX_TOKENS = 2_000
 MAX_NAME = 128
@@ -86,6 +86,8 @@ class Measured:
 
     #: of the operation that is to run, in values
     cost: int
+    #: estimated milliseconds of the database
+    work: float
     #: whether it asks for the schema
     introspects: bool
     #: variables whose values the cost depends on
@@ -121,7 +123,9 @@ def measure(
         )
     if size.work > MAX_WORK_MS:
         raise GraphQLError("the query asks too much of the database; ask for fewer lists, counts, figures or searches")
-    return Measured(ceil(size.values + _COST_OF_MS * size.work), ruler.introspects, frozenset(ruler.sizes_from))
+    return Measured(
+        ceil(size.values + _COST_OF_MS * size.work), size.work, ruler.introspects, frozenset(ruler.sizes_from)
+    )
 
 
 def _refuse(number: int, limit: int, what: str) -> None:
@@ -256,6 +260,8 @@ class _Ruler:
             values += rows * (inner.values + DEFAULT_SIZE * inner.per_row)
         times = 1 if price.batched else rows
         work = (price.work + inner.work) * times + searches * SEARCH_MS * (1 + inner.asks)
+        if price.kind is Kind.PAGE:
+            work += rows * ROW_MS
         return Size(
             inner.depth + 1, inner.fields + 1, inner.aliases + (node.alias is not None), inner.directives,
             values, per_row, work, times if price.asks else inner.asks if price.kind is Kind.ONE else 0,

@@ -502,7 +502,9 @@ def test_serve_answers_until_told_to_stop(hub: Run) -> None:
         address = process.stdout.readline().removeprefix("GraphQL: ").strip()
         with urlopen(address.replace("/graphql", "/readyz")) as answer:
             assert json.loads(answer.read()) == {"status": "ready"}
-        asked = Request(f"{address}?query=%7Bconnectors%7Binstance%7D%7D", headers={"X-Requested-With": "test"})
+        key = hub("keys", "issue", "watcher", "--role", "administrator", "--json").json["key"]
+        headers = {"X-Requested-With": "test", "Authorization": f"Bearer {key}"}
+        asked = Request(f"{address}?query=%7Bconnectors%7Binstance%7D%7D", headers=headers)
         with urlopen(asked) as answer:
             assert "data" in json.loads(answer.read())
         process.terminate()

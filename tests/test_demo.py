@@ -11,8 +11,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -174,16 +176,30 @@ async def test_a_dead_partner_does_not_hide_the_others(tmp_path: Path) -> None:
         assert "error" not in told[name]
 
 
+def _signed_in(address: str, role: str) -> str:
+    """The cookie that one click on the demonstration's page gives."""
+    where = urlsplit(address)
+    connection = HTTPConnection(where.hostname or "", where.port)
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/demo/sign-in", f"role={role}", headers)
+    answer = connection.getresponse()
+    assert answer.status == 303
+    cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
+    connection.close()
+    return cookie
+
+
 def test_a_live_demo_hands_out_disputes_to_look_at(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     with _running(folder, "--speed", "2880") as process:
         shared = _until(process, "Its query, ready to paste")
         query = _printed_query(process)
-        address = _until(process, "query page").split()[-1]
+        address = _until(process, "GraphQL: ").split()[-1]
+        cookie = _signed_in(address, "centre_operator")
         busy = _once(folder)
         assert (busy.returncode, "is running" in busy.stderr) == (2, True)
         code, agencies = re.match(r"(\S+) is known to (\d) agencies", shared).groups()  # type: ignore[union-attr]
-        dispute = post(address, {"query": query})["data"]["dispute"]
+        dispute = post(address, {"query": query}, cookie)["data"]["dispute"]
         assert dispute["code"] == code
         assert len({record["system"] for record in dispute["records"]}) == int(agencies) >= 2
         assert dispute["history"]["totalCount"] > len(dispute["records"])
@@ -192,11 +208,11 @@ def test_a_live_demo_hands_out_disputes_to_look_at(tmp_path: Path) -> None:
         growing = _printed_query(process)
         assert f'dispute(code: "{code}")' in growing
 
-        assert post(address, {"query": growing})["data"]["dispute"]["history"]["totalCount"] > 0
+        assert post(address, {"query": growing}, cookie)["data"]["dispute"]["history"]["totalCount"] > 0
         _until(process, f"The history of {code} has grown")
         # not compared with the count of a moment ago: whoever asks late finds it grown already
         recorded = f'{{ dispute(code: "{code}") {{ history(first: 50) {{ edges {{ node {{ recordedAt }} }} }} }} }}'
-        edges = post(address, {"query": recorded})["data"]["dispute"]["history"]["edges"]
+        edges = post(address, {"query": recorded}, cookie)["data"]["dispute"]["history"]["edges"]
         assert len({edge["node"]["recordedAt"] for edge in edges}) > 1
         # it lives on, and every agency's clock with it
         new = "SELECT count(DISTINCT instance) FROM case_records WHERE received_at >= '2024-08-01'"

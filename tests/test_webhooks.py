@@ -20,6 +20,8 @@ from app.hook_address import hook_address
 from connectors.base import WebhookConnector
 from connectors.hotline.webhook import WINDOW_S
 from hub import nonces
+from hub.accounts import Grant
+from hub.api_keys import issue_key
 from hub.desk import utc_now
 from hub.errors import ConfigurationError
 from hub.inbox import keep_page
@@ -244,7 +246,9 @@ async def test_what_was_counted_is_written_at_the_end(_sqlite: Any, tmp_path: Pa
         async with listening(database.url, tmp_path) as hub:
             assert (await hub.post(BODY, secret="guessed"))[0] == 403
             assert await hub.incidents() == {}
-            async with hub.http.get(f"{hub.address}/metrics") as metrics:
+            _, key = await issue_key(hub.hub.desk, "watcher", Grant("administrator"), 1)
+            headers = {"Authorization": f"Bearer {key}"}
+            async with hub.http.get(f"{hub.address}/metrics", headers=headers) as metrics:
                 counted = 'hub_webhooks_total{instance="hotline",outcome="WEBHOOK_BAD_SIGNATURE"} 1.0'
                 assert counted in await metrics.text()
         async with listening(database.url, tmp_path) as hub:

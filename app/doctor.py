@@ -8,11 +8,11 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.hook_address import hook_address
@@ -21,12 +21,13 @@ from app.refusals import refusal, system_words
 from app.staff_claims import claim_names
 from app.staff_keys import published_keys
 from connectors import registry
+from hub.backup import DATA, KEYS
 from hub.errors import HubError, TransientError
 from hub.sealing import KeyRing, load_or_create_master_key
 from hub.settings import Settings, load_settings, unknown_variables
 from hub.store import guard, migrate
 from hub.store.engine import Store, open_store
-from hub.store.tables import APPEND_ONLY
+from hub.store.tables import APPEND_ONLY, backups
 from hub.store.tables.identity import store_identity
 from hub.store_identity import COUNTY, KEY
 
@@ -250,6 +251,8 @@ async def _database(settings: Settings, county: str | None) -> AsyncIterator[Fin
         try:
             async for finding in _inside(store):
                 yield finding
+            async for finding in _saved(store, settings):
+                yield finding
         finally:
             await store.close()
     except (SQLAlchemyError, OSError, HubError) as exc:
@@ -294,6 +297,30 @@ async def _inside(store: Store) -> AsyncIterator[Finding]:
             level = OK if version_num >= 150_000 else FAIL
             todo = "" if level == OK else "PostgreSQL 15 or newer is needed."
             yield Finding(level, "PostgreSQL", str(version_num // 10_000), todo)
+
+
+async def _saved(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    """Whether there is a copy of the present master key, and a backup of late, as far as this database knows."""
+    c = backups.c
+    async with store.read() as connection:
+        key = await connection.scalar(select(store_identity.c.value).where(store_identity.c.name == KEY))
+        copied = await connection.scalar(select(func.max(c.at)).where(c.kind == KEYS, c.key_fingerprint == key))
+        saved = await connection.scalar(select(func.max(c.at)).where(c.kind == DATA))
+    if key is not None and copied is None:
+        yield Finding(
+            WARN, "key copy", f"no copy of the master key {key} is known",
+            "`dispute-hub backup keys FOLDER` on another disk: without the key no backup is worth anything.",
+        )  # fmt: skip
+    elif copied is not None:
+        yield Finding(OK, "key copy", f"of {copied:%Y-%m-%d}; whether it is still there only you can see")
+    days = settings.backup_within_days
+    if not days:
+        return
+    if saved is None or datetime.now(UTC) - saved > timedelta(days=days):
+        told = f"the last one is of {saved:%Y-%m-%d}" if saved else "none was made"
+        yield Finding(WARN, "backup", told, "`dispute-hub backup make FOLDER`, daily; see docs/operator.md.")
+    else:
+        yield Finding(OK, "backup", f"of {saved:%Y-%m-%d %H:%M} UTC")
 
 
 async def _instance(settings: Settings, name: str) -> Finding:

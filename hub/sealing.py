@@ -128,6 +128,7 @@ class KeyRing:
         self._wrap = AESGCM(self._derive(master_key, b"wrap"))
         self._index_key = self._derive(master_key, b"index")
         self._hash_key = self._derive(master_key, b"content")
+        self._archive_key = self._derive(master_key, b"archive")
         #: tells two master keys apart, and nothing about either
         self.fingerprint = self._derive(master_key, b"fingerprint")[:8].hex()
 
@@ -161,6 +162,11 @@ class KeyRing:
     def content_hash(self, content: bytes) -> str:
         """Keyed hash of content, to compare without revealing."""
         return hashlib.blake2b(content, key=self._hash_key, digest_size=16).hexdigest()
+
+    def archive_cipher(self, salt: bytes) -> AESGCM:
+        """The cipher of one archive alone, by its salt."""
+        derivation = HKDF(hashes.SHA256(), KEY_BYTES, salt=salt, info=b"dispute-hub/1/archive")
+        return AESGCM(derivation.derive(self._archive_key))
 
     # data keys of records
 

@@ -287,6 +287,8 @@ class Settings(BaseSettings):
     trusted_only: bool = False
     #: rows of an exported list at most
     export_rows: int = Field(10_000, ge=1, le=1_000_000)
+    #: `doctor` warns when the newest backup is older; 0 never, where others keep backups
+    backup_within_days: int = Field(7, ge=0, le=3660)
     instances: dict[str, InstanceSettings] = Field(default_factory=dict)
 
     @classmethod

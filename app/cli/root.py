@@ -11,6 +11,7 @@ import typer
 from app.cli import (
     access,
     accounts,
+    backup,
     calendar,
     codes,
     connectors,
@@ -84,6 +85,8 @@ app.command()(replay.replay)
 app.command()(trace.trace)
 app.command()(figures.figures)
 app.command()(doctor.doctor)
+app.command()(backup.restore)
+app.add_typer(backup.app, name="backup")
 app.add_typer(access.app, name="access")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")

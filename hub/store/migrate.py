@@ -40,6 +40,16 @@ async def current(url: str) -> str | None:
         await engine.dispose()
 
 
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Apply every missing step up to ``revision`` in the caller's transaction."""
+    command.upgrade(_config(connection), revision)
+
+
+def knows(revision: str) -> bool:
+    """Whether this release has the step."""
+    return any(step.revision == revision for step in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 async def upgrade_to_head(url: str) -> None:
     """Apply every missing step in one transaction; a database already at head is left alone."""
     engine = open_engine(url)
@@ -47,6 +57,6 @@ async def upgrade_to_head(url: str) -> None:
         async with engine.connect() as connection:
             connection = await connection.execution_options(hub_write=True)
             async with connection.begin():
-                await connection.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
+                await connection.run_sync(upgrade)
     finally:
         await engine.dispose()

@@ -4,6 +4,7 @@ from hub.store.tables.accounts import accounts, api_keys, sessions, sign_in_fail
 from hub.store.tables.acts import acts_done
 from hub.store.tables.attachments import attachment_contents, attachments
 from hub.store.tables.backfills import backfill_absences, backfill_keys, backfills
+from hub.store.tables.backups import backups
 from hub.store.tables.base import metadata
 from hub.store.tables.calendar import calendar_days, calendar_years
 from hub.store.tables.disputes import code_counters, disputes
@@ -50,6 +51,7 @@ __all__ = [
     "backfill_absences",
     "backfill_keys",
     "backfills",
+    "backups",
     "breakers",
     "calendar_days",
     "calendar_years",

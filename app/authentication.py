@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
@@ -31,6 +32,11 @@ _LONGEST_CREDENTIAL = 8 * 1024
 async def whoever_is_here(_: HTTPConnection) -> Principal | None:
     """Everybody is this machine's operator: for tests and for programs that ask within their own process."""
     return LOCAL
+
+
+async def still_here(_: Principal) -> bool:
+    """Everybody stays who they were: for the same."""
+    return True
 
 
 async def nobody(_: HTTPConnection) -> Principal | None:
@@ -59,11 +65,6 @@ class Authentication:
             found = await self._by_header(given[0]) if len(given) == 1 else None
         else:
             found = await self._by_cookie(connection)
-        return found if found is not None and found.role in all_roles() else None
-
-    async def bearer(self, header: str) -> Principal | None:
-        """Who an ``Authorization`` value proves, as a socket's first message gives it."""
-        found = await self._by_header(header)
         return found if found is not None and found.role in all_roles() else None
 
     async def still(self, principal: Principal) -> bool:
@@ -115,9 +116,18 @@ def comes_from_our_pages(connection: HTTPConnection) -> bool:
     site = connection.headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
+    if "origin" in connection.headers:
+        return is_same_origin(connection)
+    return connection.scope["type"] == "http" and connection.scope["method"] in ("GET", "HEAD")
+
+
+def is_same_origin(connection: HTTPConnection) -> bool:
+    """Whether a page of ours, or no page at all, asks. A socket is not kept apart by origin in the browser: any page
+    could open one with the visitor's cookies, so the server must look.
+    """
     origin = connection.headers.get("origin")
-    reads = connection.scope["type"] == "http" and connection.scope["method"] in ("GET", "HEAD")
     if origin is None:
-        return reads
-    scheme = "https" if is_encrypted(connection) else "http"
-    return origin == f"{scheme}://{connection.headers.get('host', '')}"
+        return True
+    parts, host = urlsplit(origin), connection.headers.get("host", "").lower()
+    scheme, default = ("https", ":443") if is_encrypted(connection) else ("http", ":80")
+    return parts.scheme == scheme and bool(parts.netloc) and parts.netloc.lower() in (host, host.removesuffix(default))

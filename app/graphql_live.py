@@ -11,13 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import prometheus_client
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import HTTPConnection
 
-from app.authentication import Authenticate
+from app.authentication import Authenticate, Still
 from hub.desk import Desk
 from hub.feed import Feed
 from hub.principal import Principal
@@ -26,14 +24,6 @@ from hub.store.engine import Store
 from schema.context import Context
 from schema.errors import report
 from schema.execution import Runner
-
-#: whether the principal still is who they were, with the rights they had
-Still = Callable[[Principal], Awaitable[bool]]
-
-
-async def still_here(_: Principal) -> bool:
-    """Whoever reaches a server bound to this machine stays its operator."""
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +148,6 @@ class Live:
 
 async def _answer(asked: Awaitable[bool]) -> bool:
     return await asked
-
-
-def is_same_origin(connection: HTTPConnection) -> bool:
-    """Whether a page of ours, or no page at all, asks. A socket is not kept apart by origin in the browser: any page
-    could open one with the visitor's cookies, so the server must look.
-    """
-    origin = connection.headers.get("origin")
-    if origin is None:
-        return True
-    parts, host = urlsplit(origin), connection.headers.get("host", "")
-    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
-    return bool(parts.netloc) and parts.netloc.lower() in (host.lower(), host.lower().removesuffix(default))
 
 
 class LiveMetrics:

@@ -18,8 +18,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from app.authentication import is_same_origin
 from app.graphql_http import ANSWERS, preferred
-from app.graphql_live import Ending, Live, LiveMetrics, TooManyError, internal, is_same_origin
+from app.graphql_live import Ending, Live, LiveMetrics, TooManyError, internal
 from hub.principal import Principal
 from schema.execution import Refused, Request, Told
 

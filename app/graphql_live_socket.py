@@ -17,7 +17,8 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from app.graphql_live import GOING, TOO_MANY, Ending, Live, LiveMetrics, TooManyError, internal, is_same_origin
+from app.authentication import is_same_origin
+from app.graphql_live import GOING, TOO_MANY, Ending, Live, LiveMetrics, TooManyError, internal
 from app.graphql_live_messages import Ended, ended, id_of, payload_of, read_message, request_of, with_credential
 from hub.principal import Principal
 from schema.execution import Refused, Request

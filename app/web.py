@@ -18,13 +18,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from app.authentication import Authenticate, nobody
+from app.authentication import Authenticate, Still, nobody, still_here
 from app.connector_metrics import ConnectorGauges
 from app.doorway import Doorway, Standing
 from app.export_http import ROWS, export_route
 from app.files_http import file_route
 from app.graphql_http import GraphQLOverHttp, MalformedError, malformed, read_request
-from app.graphql_live import Limits, Live, LiveMetrics, Still, still_here
+from app.graphql_live import Limits, Live, LiveMetrics
 from app.graphql_live_events import answer_events, wants_events
 from app.graphql_live_socket import serve_socket
 from app.graphql_live_wire import Server, Wire

@@ -121,18 +121,6 @@ async def sign_out(desk: Desk, token: str) -> None:
         )
 
 
-async def end_sessions(desk: Desk, account_id: str) -> int:
-    """End all of an account's; how many there were."""
-    async with desk.store.write() as tx:
-        done = await tx.execute(
-            update(sessions)
-            .where(sessions.c.account_id == account_id, sessions.c.revoked_at.is_(None))
-            .where(sessions.c.expires_at > desk.clock())
-            .values(revoked_at=desk.clock())
-        )
-    return int(done.rowcount)
-
-
 async def unlock(desk: Desk, login: str) -> bool:
     """Forgive the wrong tries under a name; whether there were any."""
     name = desk.keys.content_hash(f"sign-in/{login.strip().casefold()}".encode())

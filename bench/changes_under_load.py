@@ -16,7 +16,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -64,6 +64,8 @@ class Reader:
     wanted: int
     draw: random.Random
     measured: Measured
+    #: with which it proves who it is
+    headers: Mapping[str, str]
     seen: list[tuple[int, str]] = field(default_factory=list)
 
     @property
@@ -87,9 +89,8 @@ class Reader:
         query = f"subscription($after: Long) {{ changes(after: $after) {{ {_FIELDS} }} }}"
         while not self.is_done:
             address = self.draw.choice(self.addresses).replace("http:", "ws:")
-            async with websockets.connect(
-                address, subprotocols=[websockets.Subprotocol("graphql-transport-ws")]
-            ) as wire:
+            protocols = [websockets.Subprotocol("graphql-transport-ws")]
+            async with websockets.connect(address, subprotocols=protocols, additional_headers=self.headers) as wire:
                 await wire.send('{"type": "connection_init"}')
                 asked = {"query": query, "variables": {"after": self.position}}
                 await wire.send(json.dumps({"type": "subscribe", "id": "1", "payload": asked}))
@@ -104,14 +105,17 @@ class Reader:
     async def by_events(self) -> None:
         query = f"subscription {{ changes {{ {_FIELDS} }} }}"
         while not self.is_done:
-            headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self.position)}
+            headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self.position), **self.headers}
             async with (
                 aiohttp.ClientSession() as http,
                 http.post(self.draw.choice(self.addresses), json={"query": query}, headers=headers) as answer,
             ):
+                answer.raise_for_status()
                 left = self.next_cut()
                 while left and not self.is_done:
                     line = await answer.content.readline()
+                    if not line:
+                        break
                     if line.startswith(b"data: "):
                         self.take(json.loads(line[6:])["data"]["changes"])
                         left -= 1
@@ -121,7 +125,12 @@ class Reader:
         async with aiohttp.ClientSession() as http:
             while not self.is_done:
                 body = {"query": query, "variables": {"after": self.position}}
-                async with http.post(self.draw.choice(self.addresses), json=body) as answer:
+                async with http.post(self.draw.choice(self.addresses), json=body, headers=self.headers) as answer:
+                    if answer.status == 429:
+                        # the minute's budget: a client waits as it is told
+                        await asyncio.sleep(float(answer.headers["Retry-After"]))
+                        continue
+                    answer.raise_for_status()
                     page = (await answer.json())["data"]["changes"]
                 for change in page["entries"]:
                     self.take(change)
@@ -158,19 +167,27 @@ async def write_on(url: str, writer: int, count: int, seed: int) -> None:
 async def measure(url: str, folder: Path, changes: int, writers: int = 4, servers: int = 2, seed: int = 1) -> Measured:
     """The whole trial on a migrated, empty database. Raises SystemExit where a reader saw anything but the log."""
     from bench.webhooks_while_applying import serving, settings_file
+    from hub.accounts import Grant
+    from hub.api_keys import issue_key
+    from hub.desk import utc_now
     from tests.graphql_rows import County
     from tests.hub_kit import open_desk
 
     measured = Measured(changes, writers)
-    async with open_desk(url) as desk:
+    # a key of a made-up day would have ended long ago
+    async with open_desk(url, utc_now) as desk:
         county = County()
         for number in range(writers * _RECORDS):
             county.record(number, county.dispute(number))
         await county.write(desk.store)
+        keys = [(await issue_key(desk, f"reader-{n}", Grant("centre_operator"), 1))[1] for n in range(3)]
     with ExitStack() as stack:
         config = settings_file(folder, url)
         addresses = [f"{stack.enter_context(serving(config))}/graphql" for _ in range(servers)]
-        readers = [Reader(addresses, changes, random.Random(seed + n), measured) for n in range(3)]
+        readers = [
+            Reader(addresses, changes, random.Random(seed + n), measured, {"Authorization": f"Bearer {key}"})
+            for n, key in enumerate(keys)
+        ]
         began = time.monotonic()
         reading = asyncio.gather(readers[0].by_socket(), readers[1].by_events(), readers[2].by_query())
         writing = []

@@ -22,6 +22,7 @@ from hub import attachments
 from hub.desk import Desk
 from hub.history import event_hash
 from hub.reading.attachments import sealed_of
+from hub.sight import EVERYTHING
 from hub.store.tables import attachment_contents, handling_events, inbox_items, metadata
 from sync_jobs.downloads import host_of
 from sync_jobs.http import WireOptions, open_http_wire
@@ -51,7 +52,7 @@ async def contents(desk: Desk) -> list[Any]:
 
 async def opened(desk: Desk, id: str) -> bytes:
     async with desk.store.read() as connection:
-        found = await sealed_of(connection, id)
+        found = await sealed_of(connection, EVERYTHING, id)
     assert found is not None
     return found.open(desk.keys)
 

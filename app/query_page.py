@@ -34,9 +34,12 @@ class QueryPage:
     content_security_policy: str
 
 
-def query_page(graphiql: Path = GRAPHIQL, base_path: str = "") -> QueryPage:
-    """GraphiQL when all its files lie in ``graphiql``, else our own page."""
-    is_built = has_graphiql(graphiql)
+def query_page(graphiql: Path = GRAPHIQL, base_path: str = "", *, may_introspect: bool = True) -> QueryPage:
+    """GraphiQL when all its files lie in ``graphiql``, else our own page.
+
+    Ours too for whoever may not ask for the schema: GraphiQL begins with that question.
+    """
+    is_built = may_introspect and has_graphiql(graphiql)
     template = (STATIC / ("graphiql.html" if is_built else "query.html")).read_text(encoding="utf-8")
     template = template.replace('"/graphql"', f'"{base_path}/graphql"').replace('"/static/', f'"{base_path}/static/')
     page = template.replace("__EXAMPLES__", _examples()).replace("__OPTIONS__", _options())

@@ -77,7 +77,7 @@ def create_app(
 
     graphql = GraphQLOverHttp(runner_for, context, _observer(registry))
     where = standing or Standing()
-    page = query_page(base_path=where.base_path)
+    pages = {allowed: query_page(base_path=where.base_path, may_introspect=allowed) for allowed in (False, True)}
     partners = ConnectorGauges(registry)
 
     async def answer(request: Request) -> Response:
@@ -86,6 +86,7 @@ def create_app(
         if principal is None:
             return to_sign_in(request) if is_page else _unauthenticated()
         if is_page:
+            page = pages[access_of(principal.role).limits.may_introspect]
             return HTMLResponse(page.html, headers={"Content-Security-Policy": page.content_security_policy})
         if wants_events(request):
             try:

@@ -105,6 +105,8 @@ async def served(url: str, *, keeps_budgets: bool = False) -> AsyncIterator[http
     here, there = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(url, keeps_budgets, there), daemon=True)
     process.start()
+    # else nobody would notice that the server ended before it said where it is
+    there.close()
     try:
         port = await asyncio.to_thread(here.recv)
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

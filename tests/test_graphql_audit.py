@@ -7,6 +7,8 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ import pytest
 from graphql import get_introspection_query
 from starlette.requests import HTTPConnection
 
+from app.query_page import GRAPHIQL_FILES, query_page
 from app.web import create_app
+from hub.access import all_roles
 from hub.principal import Principal, PrincipalKind
 from hub.store.engine import open_store
 from hub.vocabulary import county_tables
@@ -170,6 +174,29 @@ GIVEN_TO_PARTNERS = {introspection, get_query, field_suggestions, graphiql}
 async def test_the_security_checklist_finds_nothing_anonymously(database: Database) -> None:
     async with door(database) as client:
         assert [check.__name__ for check in CHECKLIST if await check(client)] == []
+
+
+async def test_graphiql_is_for_roles_that_may_introspect(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in GRAPHIQL_FILES:
+        (tmp_path / name).touch()
+    monkeypatch.setattr("app.web.query_page", partial(query_page, tmp_path))
+    store = open_store(database.url)
+    roles = [*all_roles().values()]
+    assert {role.limits.may_introspect for role in roles} == {False, True}
+    for role in roles:
+        asks = replace(INTEGRATOR, role=role.role)
+
+        async def authenticate(_: HTTPConnection, asks: Principal = asks) -> Principal | None:
+            return asks
+
+        app = create_app(desk_on(store), county_tables, authenticate=authenticate)
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
+            told = await client.get("/graphql", headers={"Accept": "text/html"})
+        assert told.status_code == 200
+        assert ("graphiql.min.js" in told.text) is role.limits.may_introspect, role.role
+    await store.close()
 
 
 async def test_a_partner_gets_nothing_of_the_checklist_but_what_is_theirs(database: Database) -> None:

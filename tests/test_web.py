@@ -245,6 +245,7 @@ def test_the_query_page_asks_nobody_else(tmp_path: Path, is_built: bool) -> None
             (tmp_path / name).touch()
     page = query_page(tmp_path)
     assert ("graphiql.min.js" in page.html) is is_built
+    assert "graphiql.min.js" not in query_page(tmp_path, may_introspect=False).html
     assert not re.search(r"""(https?:)?//[a-z]""", re.sub(r'"query":"(\\.|[^"\\])*"', "", page.html))
     for address in re.findall(r"""(?:src|href)="([^"]*)""", page.html):
         assert address.startswith(("/static/graphiql/", "data:,"))

@@ -1,14 +1,14 @@
 """``GET /export/disputes.csv`` and ``.xlsx``: a list as a file, by the same eyes as the list itself.
 
 Each page of it is asked of the role's own schema, so that what exists, what is found and what is masked is the same by
-construction. Its rows are bounded, one export at a time runs for a principal, and it is logged before it answers.
+construction. Its rows are bounded, one export at a time runs for a principal, and who takes it is in the access log
+before its first byte; each page of it is there as well, like any read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import csv
-import hashlib
 import io
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -25,7 +25,10 @@ from starlette.types import Receive, Scope, Send
 
 from app.authentication import Authenticate
 from app.export_lines import Column, columns_for, document, line
+from hub.access_log import Look, log_first
+from hub.errors import UnloggedError
 from hub.principal import Principal
+from hub.vocabulary import AccessKind
 from schema.context import Context
 from schema.execution import Answer, Request, Runner
 from schema.trusted import NO_DOCUMENTS
@@ -133,7 +136,7 @@ class _Exports:
             pages = _Pages(self.runner_of(principal.role), lambda: self.new_context(principal), columns, variables)
             first = await pages.first()
             told = min(first["totalCount"], self.rows)
-            _note(principal, kind, variables, told)
+            await _note(context, kind, variables, told)
             headers = {**_HEADERS, "Hub-Total": str(first["totalCount"]), "Hub-Rows": str(told)}
             headers["Content-Disposition"] = f'attachment; filename="disputes.{kind}"'
             lines = pages.lines(first, self.rows)
@@ -161,7 +164,8 @@ class _Pages:
         """The first page, counted. Raises RefusedError where the list cannot be had."""
         answer = await self._ask(None, counted=True)
         if answer.wait_s:
-            raise RefusedError(429, answer.payload["errors"], {"Retry-After": str(answer.wait_s)})
+            status = 429 if answer.refused == "RATE_LIMITED" else 503
+            raise RefusedError(status, answer.payload["errors"], {"Retry-After": str(answer.wait_s)})
         if "errors" in answer.payload:
             raise RefusedError(400, answer.payload["errors"])
         page: Page = answer.payload["data"]["disputes"]
@@ -211,10 +215,19 @@ def _refused(status: int, code: str, message: str, headers: Mapping[str, str] | 
     return RefusedError(status, [{"message": message, "extensions": {"code": code}}], headers)
 
 
-def _note(principal: Principal, kind: str, variables: Mapping[str, Any], rows: int) -> None:
-    """Say who takes how much away before they have any of it; what they asked for may name people, so as a hash."""
-    asked = hashlib.sha256(orjson.dumps(dict(variables), option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-    _log.info("list exported", principal=principal.id, role=principal.role, kind=kind, rows=rows, asked=asked)
+async def _note(context: Context, kind: str, variables: Mapping[str, Any], rows: int) -> None:
+    """Write down who takes how much away before they have any of it; what they asked for may name people, so as a hash.
+
+    Raises RefusedError where that cannot be written.
+    """
+    asked = orjson.dumps(dict(variables), option=orjson.OPT_SORT_KEYS).decode()
+    look = Look(context.principal, AccessKind.EXPORT, operation=f"disputes_{kind}", searched=asked, count=rows)
+    try:
+        await log_first(context.desk, look)
+    except UnloggedError as problem:
+        headers = {"Retry-After": str(problem.retry_after_s)}
+        raise _refused(503, "ACCESS_LOG_UNAVAILABLE", problem.message, headers) from problem
+    _log.info("list exported", principal=context.principal.id, role=context.principal.role, kind=kind, rows=rows)
 
 
 async def _csv(columns: Sequence[Column], lines: AsyncIterator[list[str]]) -> AsyncIterator[bytes]:

@@ -1,4 +1,7 @@
-"""``GET /files/{id}``: a stored file as what it is, to be saved and never to be shown inside a page of ours."""
+"""``GET /files/{id}``: a stored file as what it is, to be saved and never to be shown inside a page of ours.
+
+Who takes it is written down before a byte of it is given.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from starlette.routing import Route
 
 from app.authentication import Authenticate
 from hub.access import access_of
+from hub.access_log import Look, Subjects, log_first
 from hub.desk import Desk
+from hub.errors import UnloggedError
 from hub.reading import attachments
+from hub.vocabulary import AccessKind
 
 #: whatever a browser makes of it, it may run nothing, load nothing and be framed by nobody
 _HEADERS = {
@@ -23,7 +29,10 @@ _HEADERS = {
 
 
 def file_route(desk: Desk, authenticate: Authenticate) -> Route:
-    """The route. 404 for what is unknown, hidden from who asks, not stored, or erased; they are not told apart."""
+    """The route. 404 for what is unknown, hidden from who asks, not stored, or erased; they are not told apart.
+
+    503 where it cannot be written down who takes the file.
+    """
 
     async def answer(request: Request) -> Response:
         principal = await authenticate(request)
@@ -37,6 +46,10 @@ def file_route(desk: Desk, authenticate: Authenticate) -> Route:
         if found is None:
             return PlainTextResponse("no such file\n", 404)
         body = await asyncio.to_thread(found.open, desk.keys)
+        try:
+            await log_first(desk, Look(principal, AccessKind.FILE, Subjects([found.record_id, found.id])))
+        except UnloggedError as problem:
+            return PlainTextResponse(f"{problem.message}\n", 503, {"Retry-After": str(problem.retry_after_s)})
         headers = {**_HEADERS, "Content-Disposition": _disposition(found.name)}
         response = Response(body, headers=headers)
         # as it is: Starlette would add a character set of its own to text

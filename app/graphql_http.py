@@ -84,7 +84,7 @@ class GraphQLOverHttp:
             self.observe(perf_counter() - started, "limited" if problem.status == 429 else "malformed", 0)
             return malformed(problem, media_type or JSON)
         answer = await self.runner_of(principal.role).run(asked, context, only_queries=request.method != "POST")
-        outcome = "limited" if answer.wait_s else "refused" if answer.refused else "ran"
+        outcome = "limited" if answer.refused == "RATE_LIMITED" else "refused" if answer.refused else "ran"
         self.observe(perf_counter() - started, outcome, answer.cost)
         return _respond(answer, media_type)
 
@@ -242,7 +242,9 @@ def _respond(answer: Answer, media_type: str) -> Response:
     if answer.refused is None:
         status = 200
     elif answer.wait_s:
-        status, headers = 429, {"Retry-After": str(answer.wait_s)}
+        # who asked too much, and what we cannot write down: both come again later
+        status = 429 if answer.refused == "RATE_LIMITED" else 503
+        headers = {"Retry-After": str(answer.wait_s)}
     elif answer.refused == "OPERATION_NOT_ALLOWED":
         status, headers = 405, {"Allow": "POST"}
     else:

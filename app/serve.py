@@ -19,8 +19,10 @@ from app.sequencing import keep_sequencing
 from app.staff_tokens import staff_tokens
 from app.web import create_app, server
 from app.wiring import Hub
+from hub.access_log import AccessLog
 from hub.accounts import anybody_may_ask
 from hub.errors import ConfigurationError
+from schema.errors import report
 from schema.trusted import documents_of
 
 #: how long a code that an operator set stays unseen here
@@ -47,9 +49,11 @@ async def serve_graphql(
     tokens = staff_tokens(hub.settings, hub.desk)
     standing.check(anybody_may_ask=has_somebody or tokens is not None)
     hooks, authentication = Hooks(hub), Authentication(hub.desk, tokens)
+    access_log = AccessLog(hub.desk, lambda problem: report(problem, "access log"))
     app = create_app(
         hub.desk, lambda: hub.tables, hooks, authentication.principal, authentication.still, standing=standing,
         documents=documents_of(hub.settings), export_rows=hub.settings.export_rows, more_routes=more_routes,
+        access_log=access_log,
     )  # fmt: skip
     if tokens is not None:
         app.state.registry.register(tokens.metric)
@@ -83,6 +87,9 @@ async def serve_graphql(
         running.should_exit = True
         await serving
         await hooks.close()
+        await access_log.close()
+        if access_log.waiting:
+            _log.error("reads are missing from the access log", missing=access_log.waiting)
 
 
 async def _until_stopped(hub: Hub, stop: asyncio.Event, running: set[asyncio.Task[None]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -32,6 +32,7 @@ from app.hooks import METHODS, Hooks
 from app.query_page import GRAPHIQL, has_graphiql, query_page
 from app.sign_in import sign_in_routes, to_sign_in
 from hub.access import access_of
+from hub.access_log import AccessLog
 from hub.desk import Desk
 from hub.feed import Feed
 from hub.principal import Principal
@@ -58,10 +59,12 @@ def create_app(
     export_rows: int = ROWS,
     standing: Standing | None = None,
     more_routes: Sequence[BaseRoute] = (),
+    access_log: AccessLog | None = None,
 ) -> Starlette:
     """The application over an open store. ``tables`` gives the county's codes as they are now.
 
     Without ``hooks`` no webhooks are taken, without ``authenticate`` nobody is let in. ``more_routes`` come first.
+    Without ``access_log`` reads are not written down, as only tests may want it; it is the caller's to close.
     ``app.state.live`` is to be closed before the server goes down.
     """
     registry = CollectorRegistry()
@@ -69,11 +72,13 @@ def create_app(
     budget = Budget() if keeps_budgets else None
 
     def context(principal: Principal, resume_after: int | None = None) -> Context:
-        return new_context(desk, tables(), principal, feed, resume_after, budget, documents)
+        return new_context(desk, tables(), principal, feed, resume_after, budget, documents, access_log)
 
     feed = Feed(desk.store, lambda problem: report(problem, "feed"))
     live = Live(desk, feed, runner_for, context, authenticate, still, limits or Limits())
     live_metrics = LiveMetrics(registry)
+    if access_log is not None:
+        _count_looks(registry, access_log)
 
     graphql = GraphQLOverHttp(runner_for, context, _observer(registry))
     where = standing or Standing()
@@ -168,6 +173,13 @@ async def _not_ready(store: Store) -> str | None:
         report(problem, "readyz")
         return "database not reachable"
     return None if stands == migrate.head() else "database not migrated"
+
+
+def _count_looks(registry: CollectorRegistry, log: AccessLog) -> None:
+    waiting = Gauge("hub_access_log_waiting", "Reads that are not in the access log yet", registry=registry)
+    waiting.set_function(lambda: log.waiting)
+    refused = Gauge("hub_access_log_refused", "Reads refused because the log took nothing", registry=registry)
+    refused.set_function(lambda: log.refused)
 
 
 def _observer(registry: CollectorRegistry) -> Callable[[float, str, int], None]:

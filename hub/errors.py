@@ -14,6 +14,8 @@
     │   └── VersionConflictError  somebody else changed it first: read it again
     │   └── DeadlinePassedError   the time for it is over
     ├── NotFoundError             no such thing, or not visible
+    ├── UnloggedError             who looks cannot be written down, so nothing is shown
+    ├── TooOftenError             asked more often than anybody may; later again
     └── UserInputError            the caller's argument is wrong; the message says how
         └── MissingFieldError     it is not there at all
 
@@ -119,6 +121,24 @@ class VersionConflictError(ConflictError):
 
 class DeadlinePassedError(ConflictError):
     """The time in which it could be done is over."""
+
+
+class UnloggedError(HubError):
+    """The access log takes no entry, and what is not logged is not shown. ``retry_after_s``: when to ask anew."""
+
+    def __init__(self, retry_after_s: int = 5) -> None:
+        super().__init__(
+            "the access log cannot be written now, so nothing is shown", hint=f"Try again in {retry_after_s} s."
+        )
+        self.retry_after_s = retry_after_s
+
+
+class TooOftenError(HubError):
+    """Somebody asks more often than anybody may. ``retry_after_s``: when they may again."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        super().__init__(f"{what} too often", hint=f"Try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
 
 
 class NotFoundError(HubError):

@@ -493,6 +493,36 @@ class UserErrorCode(Term):
     RATE_LIMITED = ("RATE_LIMITED", "请求过于频繁", "Too many requests")
 
 
+class AccessKind(Term):
+    """How somebody looked at citizens' matters (查阅方式)."""
+
+    READ = ("READ", "查看", "Read")
+    REVEAL = ("REVEAL", "查看完整信息", "Saw a party's full particulars")
+    FIND = ("FIND", "查找当事人", "Looked for a person")
+    FILE = ("FILE", "下载附件", "Took a file")
+    EXPORT = ("EXPORT", "导出清单", "Took a list away")
+
+
+class AccessPurpose(Term):
+    """Why somebody looks at a person's particulars (查阅事由)."""
+
+    INTAKE = ("INTAKE", "窗口受理", "The person is at the window")
+    CONTACT = ("CONTACT", "联系当事人", "To reach the party")
+    IDENTITY = ("IDENTITY", "核验身份", "To make sure who it is")
+    MEDIATION = ("MEDIATION", "调解办理", "To work on the dispute")
+    SERVICE = ("SERVICE", "送达文书", "To serve a document")
+    SUPERVISION = ("SUPERVISION", "督办核查", "To check how a dispute is handled")
+    CORRECTION = ("CORRECTION", "核对更正", "To put a record right")
+
+
+class PartyDetail(Term):
+    """A particular of a party that is shown only when somebody says why (当事人完整信息)."""
+
+    ID_NUMBER = ("ID_NUMBER", "证件号码", "Identity number")
+    PHONE = ("PHONE", "电话", "Phone number")
+    NAME = ("NAME", "姓名", "Name")
+
+
 class AttachmentKind(Term):
     """What a file is to the matter (附件类型)."""
 
@@ -539,6 +569,7 @@ ENUMERATIONS: Mapping[str, type[Term]] = MappingProxyType(
             LinkKind, LinkState, HeldReason, RegionLevel, QuarantineState, DifferenceKind, DifferenceResolution,
             DriftKind, UserErrorCode, AttachmentKind, AttachmentState, AttachmentReason, CommandKind, DeclineReason,
             Performance, TransferGround, MessageState, Solved, Satisfaction, ChangeKind, TaskKind, SearchMatch,
+            AccessKind, AccessPurpose, PartyDetail,
         )
     }
 )  # fmt: skip

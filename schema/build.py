@@ -10,6 +10,7 @@ from graphql.pyutils import Undefined
 from strawberry.schema.config import StrawberryConfig
 
 from hub.access import access_of
+from hub.access_log import AccessLog
 from hub.desk import Desk
 from hub.feed import Feed
 from hub.principal import Principal
@@ -57,7 +58,7 @@ def sdl() -> str:
 
 def new_context(
     desk: Desk, tables: CountyTables, principal: Principal, feed: Feed | None = None, resume_after: int | None = None,
-    budget: Budget | None = None, documents: Documents = NO_DOCUMENTS,
+    budget: Budget | None = None, documents: Documents = NO_DOCUMENTS, access_log: AccessLog | None = None,
 ) -> Context:  # fmt: skip
     """The world of one request, with empty loaders. Raises ConfigurationError where the role is unknown."""
     access = access_of(principal.role)
@@ -74,6 +75,7 @@ def new_context(
         resume_after,
         budget,
         documents,
+        access_log,
     )
 
 

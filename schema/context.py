@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import strawberry
 
 from hub.access import Access
+from hub.access_log import AccessLog, Subjects
 from hub.desk import Desk
 from hub.feed import Feed
 from hub.principal import Principal
@@ -62,6 +63,10 @@ class Context:
     budget: Budget | None = None
     #: what may be asked for by its id, or at all
     documents: Documents = NO_DOCUMENTS
+    #: where it is written down who looked; None where nobody looks through a door
+    access_log: AccessLog | None = None
+    #: what this request's answer holds, as far as it has come
+    subjects: Subjects = field(default_factory=Subjects)
 
     @property
     def decider(self) -> str:

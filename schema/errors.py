@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from hub.errors import ConflictError, HubError, NotFoundError, UserInputError
+from hub.errors import ConflictError, HubError, NotFoundError, UnloggedError, UserInputError
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ CODES = frozenset({
     "BAD_REQUEST", "UNAUTHENTICATED", "FORBIDDEN", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED",
     "QUERY_TOO_LARGE", "INTROSPECTION_NOT_ALLOWED", "RATE_LIMITED", "TRY_AGAIN_LATER", "TOO_MANY_SUBSCRIPTIONS",
     "PERSISTED_QUERY_NOT_FOUND", "DOCUMENT_NOT_TRUSTED", "OPERATION_NOT_ALLOWED", "BAD_USER_INPUT", "NOT_FOUND",
-    "CONFLICT", "INTERNAL",
+    "CONFLICT", "ACCESS_LOG_UNAVAILABLE", "INTERNAL",
 })  # fmt: skip
 
 #: errors that say something the caller can use, and the code under which a program may recognise them
@@ -32,6 +32,7 @@ _DECLARED: tuple[tuple[type[HubError], str], ...] = (
     (UserInputError, "BAD_USER_INPUT"),
     (NotFoundError, "NOT_FOUND"),
     (ConflictError, "CONFLICT"),
+    (UnloggedError, "ACCESS_LOG_UNAVAILABLE"),
 )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from graphql import (
@@ -24,7 +24,9 @@ from graphql import (
     parse,
 )
 
-from hub.errors import HubError
+from hub.access_log import Look, Subjects
+from hub.errors import HubError, UnloggedError
+from hub.vocabulary import AccessKind
 from schema import errors, guard
 from schema.budget import CHARACTERS_FOR_ONE, REQUEST_COST, TOO_MUCH, Balance
 from schema.context import Context
@@ -146,7 +148,8 @@ class Runner:
         """Answer a request. ``only_queries`` refuses mutations, as a GET must."""
         try:
             ready = self._ready(request, context, _ONLY_QUERIES if only_queries else _AT_ONCE)
-            return await self._execute(ready, context)
+            with _logged(ready, context):
+                return await self._execute(ready, context)
         except Refused as refused:
             return Answer(refused.payload, refused.code, wait_s=refused.wait_s)
 
@@ -156,6 +159,10 @@ class Runner:
         Close what comes back (``aclosing``). Its payloads are response maps, as ``run`` gives them.
         """
         ready = self._ready(request, context, _ONLY_SUBSCRIPTIONS)
+        with _logged(ready, context):
+            return await self._begin(ready, context)
+
+    async def _begin(self, ready: _Ready, context: Context) -> AsyncGenerator[Told, None]:
         executor = self._executor(ready, context)
         source = create_source_event_stream(executor)
         steps = await source if inspect.isawaitable(source) else source
@@ -220,7 +227,7 @@ class Runner:
                     yield Told(step.position)
                     continue
                 # each by itself: graphql-core's executor of a subscription keeps something of every event it ran
-                result = await _result(self._executor(ready, context, step.change))
+                result = await _result(self._executor(ready, replace(context, subjects=Subjects()), step.change))
                 yield Told(step.position, _payload(result))
                 # many may follow: each lets the others have their turn
                 await asyncio.sleep(0)
@@ -250,6 +257,29 @@ class Runner:
         if ready.balance is not None:
             payload["extensions"] = {"cost": {"requested": ready.cost, "remaining": ready.balance.remaining}}
         return Answer(payload, cost=ready.cost)
+
+
+@contextmanager
+def _logged(ready: _Ready, context: Context) -> Iterator[None]:
+    """What the block answers is noted in the access log. Raises Refused where it takes nothing: nothing is read."""
+    log = context.access_log
+    if log is None:
+        yield
+        return
+    try:
+        log.take_place()
+    except UnloggedError as problem:
+        refused = Refused("ACCESS_LOG_UNAVAILABLE", GraphQLError(problem.message))
+        refused.wait_s = problem.retry_after_s
+        raise refused from problem
+    try:
+        yield
+    except BaseException:
+        log.give_back()
+        raise
+    name = ready.operation.name.value if ready.operation.name else ""
+    look = Look(context.principal, AccessKind.READ, context.subjects, document=ready.request.query, operation=name)
+    log.note(look)
 
 
 async def _result(executor: BoundedExecutor) -> ExecutionResult:

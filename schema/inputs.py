@@ -73,7 +73,7 @@ class DisputeFilterInput:
             holder=self.holder,
             assignee=self.assignee,
             box=_box(self.bounding_box),
-            registered=_days(self.registered),
+            registered=days_of(self.registered),
             records_from=self.records_from,
             include_former=self.include_former,
         )
@@ -119,7 +119,7 @@ class CaseRecordFilterInput:
             native_id=self.native_id,
             native_no=self.native_no,
             regions=self.regions,
-            received=_days(self.received),
+            received=days_of(self.received),
             has_dispute=self.has_dispute,
             deleted_at_source=self.deleted_at_source,
         )
@@ -134,5 +134,6 @@ def _box(given: BoundingBox | None) -> Box | None:
     return None if given is None else Box(given.west, given.south, given.east, given.north)
 
 
-def _days(given: DateRange | None) -> Days:
+def days_of(given: DateRange | None) -> Days:
+    """The days of a range; any where none is given."""
     return Days() if given is None else Days(given.start, given.end)

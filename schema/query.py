@@ -15,6 +15,7 @@ from schema.context import Info
 from schema.enums import Locale
 from schema.inputs import CaseRecordFilterInput
 from schema.nodes import find_nodes
+from schema.queries.access_log import AccessLogQueries
 from schema.queries.changes import ChangeQueries
 from schema.queries.disputes import DisputeQueries
 from schema.queries.links import LinkQueries
@@ -42,6 +43,7 @@ class Query(
     ViewerQueries,
     TaskQueries,
     SearchQueries,
+    AccessLogQueries,
 ):
     @strawberry.field(description="Anything by its global id; null where nothing is known under it.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:

@@ -25,6 +25,14 @@ class BoundedExecutor(Executor[Any]):
         """Leave less for values where the database has much to do."""
         self._left -= work_ms * _FOR_A_MILLISECOND
 
+    def collect_and_execute_subfields(self, return_type: GraphQLObjectType, *rest: Any) -> Any:
+        """Answer with an object: who asked has seen it."""
+        # rest: the fields, the path, the object itself
+        id = getattr(rest[2], "id", None)
+        if isinstance(id, str):
+            self.context_value.subjects.add(id)
+        return super().collect_and_execute_subfields(return_type, *rest)
+
     @property
     def is_spent(self) -> bool:
         """Whether the answer is not whole because it became too large."""

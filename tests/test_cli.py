@@ -509,6 +509,9 @@ def test_serve_answers_until_told_to_stop(hub: Run) -> None:
             assert "data" in json.loads(answer.read())
         process.terminate()
         assert process.wait(60) == 0
+    # what it served last was written before it ended
+    (look,) = hub("access", "log", "--json").json
+    assert (look["principalName"], look["kind"], look["role"]) == ("watcher", "READ", "administrator")
 
 
 def test_a_worker_pulls_by_itself_until_told_to_stop(hub: Run) -> None:

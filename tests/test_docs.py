@@ -378,16 +378,18 @@ async def test_a_printed_query_runs_on_an_empty_hub(database: Database, name: st
         assert {error["code"] for error in payload["userErrors"]} <= {"NOT_FOUND"}
 
 
-async def test_printed_queries_are_answered_to_a_centre_operator(database: Database) -> None:
+async def test_printed_queries_are_answered_to_whom_they_are_for(database: Database) -> None:
     store = open_store(database.url)
     desk = desk_on(store)
     await write(desk, plan())
     operator = Principal("acc_1", PrincipalKind.STAFF, "王芳", "centre_operator", agency="620725190000")
+    auditor = Principal("acc_2", PrincipalKind.STAFF, "赵审", "auditor")
     try:
         for name, block in QUERIES.items():
             if block.startswith("query"):
-                context = new_context(desk, county_tables(), operator, Feed(store))
-                answer = await runner_for(operator.role).run(Request(block, {}), context)
+                asker = auditor if name == "WhoLooked" else operator
+                context = new_context(desk, county_tables(), asker, Feed(store))
+                answer = await runner_for(asker.role).run(Request(block, {}), context)
                 assert answer.refused is None and "errors" not in answer.payload, (name, answer.payload)
     finally:
         await store.close()

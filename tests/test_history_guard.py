@@ -8,9 +8,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from hub.access_log import Look, log_first
+from hub.principal import LOCAL
 from hub.store import guard
 from hub.store.migrate import current, head, upgrade_to_head
 from hub.store.tables import APPEND_ONLY, metadata
+from hub.vocabulary import AccessKind
 
 from .databases import Database
 from .hub_kit import deliver, diverted, open_desk, row
@@ -24,6 +27,7 @@ async def test_history_refuses_to_be_rewritten(database: Database) -> None:
         from hub.sequencer import sequence_all
 
         assert await sequence_all(desk) > 0
+        await log_first(desk, Look(LOCAL, AccessKind.READ))
         for table in APPEND_ONLY:
             async with desk.store.read() as connection:
                 before = (await connection.execute(text(f"SELECT count(*) FROM {table.name}"))).scalar_one()

@@ -1,21 +1,24 @@
-"""``dispute-hub access``: what each kind of consumer may see and do, and why."""
+"""``dispute-hub access``: what each kind of consumer may see and do, and why; and who looked at what."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.options import Config, Json, with_hub
+from app.cli.options import Config, Json, a_day, with_hub
 
 if TYPE_CHECKING:
     from app.wiring import Hub
     from hub.access import Access
     from hub.explaining import Explanation
+    from hub.reading.access_log import LookRow
 
-app = typer.Typer(help="What each kind of consumer may see and do: roles, show, explain.", no_args_is_help=True)
+app = typer.Typer(help="What each kind of consumer may see and do: roles, show, explain; log.", no_args_is_help=True)
 
 Role = Annotated[str, typer.Argument(metavar="ROLE", help="As `access roles` lists it.")]
+_KINDS = ("READ", "REVEAL", "FIND", "FILE", "EXPORT")
 
 
 @app.command()
@@ -85,6 +88,55 @@ def explain(
         emit_json(_json(told, access))
     else:
         _say(told, access, role, has_type=has_type)
+
+
+@app.command()
+def log(
+    subject: Annotated[str | None, typer.Option(metavar="ID", help="Of this dispute, record or party.")] = None,
+    principal: Annotated[str | None, typer.Option(metavar="ID", help="By this account, key or token.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="READ, REVEAL, FIND, FILE or EXPORT.")] = None,
+    since: Annotated[
+        date | None, typer.Option("--from", metavar="DATE", parser=a_day, help="From this day on.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="So many at most.")] = 50,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Show who looked at citizens' matters, the latest first: keys and codes, never what was seen."""
+    from app.cli.output import clock, emit_json, say, table
+    from hub.reading.access_log import LookFilter, look_listing
+    from hub.reading.filters import Days
+
+    if kind is not None and kind.upper() not in _KINDS:
+        raise typer.BadParameter(f"{kind} is no kind of look; choose from {', '.join(_KINDS)}.")
+    kinds = None if kind is None else [kind.upper()]
+    wanted = LookFilter(None if principal is None else [principal], kinds, None, subject, Days(since))
+
+    async def read(hub: Hub) -> list[LookRow]:
+        async with hub.store.read() as connection:
+            return await look_listing(wanted).all(connection, limit)
+
+    found = with_hub(config, read)
+    if as_json:
+        emit_json([_look(one) for one in found])
+    elif not found:
+        say("nobody looked")
+    else:
+        table(
+            ("at", "who", "role", "how", "why", "seen", "first"),
+            [(clock(one.at), one.principal_name, one.role, f"{one.kind} {one.details}".strip(), one.purpose or "-",
+              one.subject_count, next(iter(one.subject_ids.split()), "-")) for one in found],
+        )  # fmt: skip
+
+
+def _look(one: LookRow) -> dict[str, Any]:
+    return {
+        "id": one.id, "at": one.at, "principalId": one.principal_id, "principalName": one.principal_name,
+        "role": one.role, "kind": one.kind, "purpose": one.purpose or None, "details": one.details.split(),
+        "documentHash": one.document_hash or None, "operation": one.operation or None,
+        "searchedHash": one.searched or None, "subjectIds": one.subject_ids.split(),
+        "subjectCount": one.subject_count,
+    }  # fmt: skip
 
 
 def _say(told: Explanation, access: Access, role: str, *, has_type: bool) -> None:

@@ -40,6 +40,8 @@ class AttachmentRow:
 class SealedFile:
     """A stored file as it lies there."""
 
+    id: str
+    record_id: str
     name: str
     media_type: str
     content_id: str
@@ -115,8 +117,9 @@ async def listed(
 async def sealed_of(connection: AsyncConnection, sight: Sight, id: str) -> SealedFile | None:
     """The stored file. None where it is unknown, hidden, not stored, or erased."""
     kept = attachment_contents.c
+    c = attachments.c
     query = (
-        select(attachments.c.name, kept.media_type, kept.id, kept.wrapped, kept.body_sealed)
+        select(c.id, c.record_id, c.name, kept.media_type, kept.id, kept.wrapped, kept.body_sealed)
         .join(attachment_contents, kept.id == attachments.c.content_id)
         .where(attachments.c.id == id, sight.attachments())
     )

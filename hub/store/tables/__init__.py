@@ -1,5 +1,6 @@
 """All tables, so that one import fills the metadata; each noun has its file."""
 
+from hub.store.tables.access_log import access_log
 from hub.store.tables.accounts import accounts, api_keys, sessions, sign_in_failures
 from hub.store.tables.acts import acts_done
 from hub.store.tables.attachments import attachment_contents, attachments
@@ -38,10 +39,11 @@ from hub.store.tables.sync import (
 )
 
 #: rows of these are written once: the database itself refuses UPDATE, DELETE and TRUNCATE (law 8)
-APPEND_ONLY = (handling_events, link_decisions, public_log)
+APPEND_ONLY = (handling_events, link_decisions, public_log, access_log)
 
 __all__ = [
     "APPEND_ONLY",
+    "access_log",
     "accounts",
     "acts_done",
     "agencies",

@@ -71,8 +71,12 @@ def create_app(
 
     budget = Budget() if keeps_budgets else None
 
+    where = standing or Standing()
+
     def context(principal: Principal, resume_after: int | None = None) -> Context:
-        return new_context(desk, tables(), principal, feed, resume_after, budget, documents, access_log)
+        return new_context(
+            desk, tables(), principal, feed, resume_after, budget, documents, access_log, where.base_path
+        )  # fmt: skip
 
     feed = Feed(desk.store, lambda problem: report(problem, "feed"))
     live = Live(desk, feed, runner_for, context, authenticate, still, limits or Limits())
@@ -81,7 +85,6 @@ def create_app(
         _count_looks(registry, access_log)
 
     graphql = GraphQLOverHttp(runner_for, context, _observer(registry))
-    where = standing or Standing()
     pages = {allowed: query_page(base_path=where.base_path, may_introspect=allowed) for allowed in (False, True)}
     partners = ConnectorGauges(registry)
 

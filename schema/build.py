@@ -59,6 +59,7 @@ def sdl() -> str:
 def new_context(
     desk: Desk, tables: CountyTables, principal: Principal, feed: Feed | None = None, resume_after: int | None = None,
     budget: Budget | None = None, documents: Documents = NO_DOCUMENTS, access_log: AccessLog | None = None,
+    base_path: str = "",
 ) -> Context:  # fmt: skip
     """The world of one request, with empty loaders. Raises ConfigurationError where the role is unknown."""
     access = access_of(principal.role)
@@ -76,6 +77,7 @@ def new_context(
         budget,
         documents,
         access_log,
+        base_path=base_path,
     )
 
 

@@ -67,6 +67,8 @@ class Context:
     access_log: AccessLog | None = None
     #: what this request's answer holds, as far as it has come
     subjects: Subjects = field(default_factory=Subjects)
+    #: below which path of this server everything lies, e.g. ``/hub``; '' for the root
+    base_path: str = ""
 
     @property
     def decider(self) -> str:

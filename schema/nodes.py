@@ -56,7 +56,7 @@ async def _party(info: Info, id: str) -> Node | None:
 
 async def _attachment(info: Info, id: str) -> Node | None:
     row = await info.context.loaders.attachments.load(id)
-    return None if row is None else attachment(row)
+    return None if row is None else attachment(row, info.context.base_path)
 
 
 _BY_PREFIX: dict[str, tuple[str, Callable[[Info, str], Awaitable[Node | None]]]] = {

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from app.authentication import whoever_is_here
+from app.doorway import Standing
 from app.jobs import lane_of, pull, retry_files, run_now, take_lane
 from app.web import create_app
 from app.wiring import Hub, open_hub
@@ -140,6 +141,29 @@ async def test_records_and_disputes_list_their_files(desk: Desk, server: FileSer
     assert {"kind": "ATTACHED", "text": "取得附件"} in [
         edge["node"] for edge in texts["caseRecord"]["history"]["edges"]
     ]
+
+
+ADDRESSES = """
+{ caseRecord(instance: "paper", nativeId: "A") { attachments { id url } dispute { attachments { url } } } }
+"""
+
+
+async def test_below_a_path_the_address_of_a_file_works_as_it_is_told(desk: Desk, server: FileServer) -> None:
+    hub = paper(desk, server)
+    hub.connector.put("A", {"name": "a.jpg", "url": server.put("/a", JPEG)})
+    await hub.take_in()
+    app = create_app(desk, county_tables, authenticate=whoever_is_here, standing=Standing(base_path="/hub"))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1") as client:
+
+        async def ask(query: str) -> Any:
+            return (await client.post("/hub/graphql", json={"query": query})).json()["data"]
+
+        record = (await ask(ADDRESSES))["caseRecord"]
+        (file,) = record["attachments"]
+        node = (await ask(f'{{ node(id: "{file["id"]}") {{ ... on Attachment {{ url }} }} }}'))["node"]
+        told = [file["url"], record["dispute"]["attachments"][0]["url"], node["url"]]
+        assert told == [f"/hub/files/{file['id']}"] * 3
+        assert (await client.get(told[0])).content == JPEG
 
 
 def _with_kinds(mapped: Any) -> Any:

@@ -24,7 +24,9 @@ class Attachment(Node):
     reason: AttachmentReason | None = strawberry.field(description="Why the hub has it not, or not yet.")
     media_type: str | None = strawberry.field(description="What its bytes are, whatever it is called.")
     bytes: int | None = strawberry.field(description="Its size; null while not stored.")
-    url: str | None = strawberry.field(description="Path on this server that answers with it; null while not stored.")
+    url: str | None = strawberry.field(
+        description="Path on this server that answers with it, base path included; null while not stored."
+    )
     source: str = strawberry.field(description="The configured partner that named it.")
     first_seen_at: Instant = strawberry.field(description="When a record first named it.")
     fetched_at: Instant | None = strawberry.field(description="When the hub stored it.")
@@ -37,8 +39,8 @@ class Attachment(Node):
         return None if row is None else info.context.make.record(row)
 
 
-def attachment(row: AttachmentRow) -> Attachment:
-    """The public attachment of a row."""
+def attachment(row: AttachmentRow, base_path: str) -> Attachment:
+    """The public attachment of a row, by a server that lies below ``base_path``."""
     is_stored = row.state == AttachmentState.STORED.value
     return Attachment(
         id=strawberry.ID(row.id),
@@ -48,7 +50,7 @@ def attachment(row: AttachmentRow) -> Attachment:
         reason=AttachmentReason[row.reason] if row.reason else None,
         media_type=row.media_type,
         bytes=row.bytes,
-        url=f"/files/{row.id}" if is_stored else None,
+        url=f"{base_path}/files/{row.id}" if is_stored else None,
         source=row.instance,
         first_seen_at=Instant(row.first_seen_at),
         fetched_at=instant(row.fetched_at),

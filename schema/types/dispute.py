@@ -123,7 +123,10 @@ class Dispute(Node):
 
     @strawberry.field(description="The files that its records name, the earliest received record's first.")
     async def attachments(self, info: Info) -> list[Attachment]:
-        return [attachment(row) for row in await info.context.loaders.dispute_attachments.load(self.row.id)]
+        return [
+            attachment(row, info.context.base_path)
+            for row in await info.context.loaders.dispute_attachments.load(self.row.id)
+        ]
 
 
 def dispute(row: DisputeRow) -> Dispute:

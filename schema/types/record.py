@@ -79,7 +79,10 @@ class CaseRecord(Node):
 
     @strawberry.field(description="The files it names, in its own order; those it named once too.")
     async def attachments(self, info: Info) -> list[Attachment]:
-        return [attachment(row) for row in await info.context.loaders.record_attachments.load(self.row.id)]
+        return [
+            attachment(row, info.context.base_path)
+            for row in await info.context.loaders.record_attachments.load(self.row.id)
+        ]
 
     @strawberry.field(description="The dispute it belongs to; null for what is none, e.g. an inquiry.")
     async def dispute(self, info: Info) -> Annotated[Dispute, strawberry.lazy("schema.types.dispute")] | None:

@@ -10,7 +10,7 @@ import pytest
 import stamina
 from hypothesis import settings
 
-from . import postgres_server
+from . import postgres_server, shared_statements
 from .cli_kit import run as run
 from .databases import Database, PostgresDatabases, SqliteDatabases
 from .quick_folder import quick_folder
@@ -31,6 +31,12 @@ settings.load_profile("suite")
 def _no_waiting() -> Iterator[None]:
     """A partner that cannot answer now is asked again as often as ever, but at once."""
     with stamina.set_testing(True, attempts=5, cap=True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    with shared_statements.in_this_process():
         yield
 
 

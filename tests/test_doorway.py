@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from websockets import Origin, Subprotocol
+from websockets.asyncio.client import connect
 
 from app.authentication import COOKIE, SECURE_COOKIE, Authentication
 from app.doorway import Standing, standing_of
@@ -30,6 +29,9 @@ from hub.vocabulary import county_tables
 
 from .databases import Database, SqliteDatabases
 from .graphql_rows import desk_on
+from .live_kit import CHANGES, PROTOCOL, Writer, events, hear, hear_changes, say, subscribe
+from .proxy_kit import nginx, ours
+from .tls_kit import authority
 
 FORM = {"login": "li.ming", "password": "correct horse battery"}
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -50,6 +52,13 @@ async def desk(database: Database) -> AsyncIterator[Desk]:
     await store.close()
 
 
+@pytest.fixture
+def port() -> int:
+    """One that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
 @asynccontextmanager
 async def served(
     desk: Desk, standing: Standing, verify: ssl.SSLContext | bool = True
@@ -61,37 +70,27 @@ async def served(
     while not running.started:
         await asyncio.sleep(0.01)
     port = running.servers[0].sockets[0].getsockname()[1]
-    async with httpx2.AsyncClient(base_url=f"{standing.scheme}://127.0.0.1:{port}", verify=verify) as client:
-        yield client
-    app.state.live.close()
-    running.should_exit = True
-    await serving
+    try:
+        async with httpx2.AsyncClient(base_url=f"{standing.scheme}://127.0.0.1:{port}", verify=verify) as client:
+            yield client
+    finally:
+        app.state.live.close()
+        running.should_exit = True
+        await serving
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate that 127.0.0.1 gave itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    cert, private = folder / "cert.pem", folder / "key.pem"
-    cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return cert, private
-
-
-async def test_under_tls_the_session_is_one_that_no_plain_answer_can_set(desk: Desk, tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path)
+async def test_the_hub_speaks_tls_itself_to_whoever_trusts_its_authority(desk: Desk, tmp_path: Path) -> None:
+    trust = authority(tmp_path)
+    cert, key = trust.sign("127.0.0.1")
     standing = Standing(certificate=cert, certificate_key=key)
-    async with served(desk, standing, ssl.create_default_context(cafile=cert)) as client:
+    async with served(desk, standing, trust.trusted()) as client:
+        assert (await client.get("/healthz")).status_code == 200
+        plain = str(client.base_url).replace("https", "http")
+        async with httpx2.AsyncClient() as stranger:
+            with pytest.raises(httpx2.TransportError):
+                await stranger.get(f"{plain}/healthz")
+            with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                await stranger.get(f"{client.base_url}/healthz")
         entered = await client.post("/sign-in", data=FORM, headers=OURS)
         told = entered.headers["set-cookie"]
         assert told.startswith(f"{SECURE_COOKIE}=") and "secure" in told.lower()
@@ -99,10 +98,64 @@ async def test_under_tls_the_session_is_one_that_no_plain_answer_can_set(desk: D
         asked = {"query": "{ viewer { name } }"}
         assert (await client.post("/graphql", json=asked, headers=OURS)).json()["data"]["viewer"]["name"] == "李明"
         # a plain page of the same name is another origin
-        plain = {"Origin": str(client.base_url).replace("https", "http").rstrip("/")}
-        assert (await client.post("/graphql", json=asked, headers=plain)).status_code == 401
+        assert (await client.post("/graphql", json=asked, headers={"Origin": plain.rstrip("/")})).status_code == 401
         own = {"Origin": str(client.base_url).rstrip("/")}
         assert (await client.post("/graphql", json=asked, headers=own)).status_code == 200
+
+
+@pytest.mark.parametrize("proxy", [ours, nginx])
+async def test_behind_the_proxy_that_the_documents_show_everything_works(
+    desk: Desk, tmp_path: Path, port: int, proxy: Any
+) -> None:
+    """As a browser: sign in, ask, and follow by socket and by events, under TLS, below a path, at a port of its own."""
+    name, trust = f"centre.example:{port}", authority(tmp_path)
+    settings = Settings(public_url=f"https://{name}/hub", trusted_proxies=["127.0.0.1"])  # type: ignore[arg-type]
+    browser = {"Host": name, "Origin": f"https://{name}", "Connection": "close", "X-Forwarded-Proto": "http"}
+    address = f"https://127.0.0.1:{port}/hub"
+    tls = trust.trusted()
+    async with (
+        served(desk, replace(standing_of(settings), port=0)) as inside,
+        proxy(tmp_path, port, *trust.sign("centre.example"), inside.base_url.port),
+        httpx2.AsyncClient(verify=tls) as client,
+    ):
+        named: dict[str, Any] = {"headers": browser, "extensions": {"sni_hostname": "centre.example"}}
+        entered = await client.post(f"{address}/sign-in", data=FORM, **named)
+        assert (entered.status_code, entered.headers["location"]) == (303, "/hub/graphql")
+        cookie, _, rest = entered.headers["set-cookie"].partition(";")
+        assert cookie.startswith(f"{SECURE_COOKIE}=") and "secure" in rest.lower()
+        assert "max-age" in entered.headers["strict-transport-security"]
+        browser["Cookie"] = cookie
+        answer = await client.post(f"{address}/graphql", json={"query": "{ viewer { name } }"}, **named)
+        assert answer.json()["data"] == {"viewer": {"name": "李明"}}
+        elsewhere = {**named, "headers": {**browser, "Origin": "https://evil.example"}}
+        assert (
+            await client.post(f"{address}/graphql", json={"query": "{ __typename }"}, **elsewhere)
+        ).status_code == 401
+
+        writer = Writer(desk)
+        await writer.open()
+        connection = connect(
+            f"wss://{name}/hub/graphql", host="127.0.0.1", port=port, ssl=tls, origin=Origin(browser["Origin"]),
+            additional_headers={"Cookie": cookie}, subprotocols=[Subprotocol(PROTOCOL)], proxy=None,
+            server_hostname="centre.example",
+        )  # fmt: skip
+        async with connection as follower, aiohttp.ClientSession() as http:
+            await say(follower, type="connection_init")
+            assert await hear(follower) == {"type": "connection_ack"}
+            await subscribe(follower, CHANGES, after=0)
+            stream = http.post(
+                f"{address}/graphql", json={"query": CHANGES, "variables": {"after": 0}}, ssl=tls,
+                server_hostname="centre.example", headers={**browser, "Accept": "text/event-stream"},
+            )  # fmt: skip
+            async with stream as listening:
+                # the beginning comes before anything has happened: nothing on the way collects
+                async with asyncio.timeout(5):
+                    assert await listening.content.readuntil(b"\n\n") == b":\nid: 0\n\n"
+                await writer.change()
+                assert await hear_changes(follower, 1) == [1]
+                async with asyncio.timeout(5):
+                    (event,) = await events(listening, 1)
+                assert (event.type, event.data["data"]["changes"]["sequence"]) == ("next", 1)
 
 
 @pytest.mark.parametrize(

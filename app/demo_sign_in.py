@@ -17,7 +17,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route
 
 from app.authentication import comes_from_our_pages
-from app.sign_in import POLICY, STYLE, set_session
+from app.forms import POLICY, STYLE
+from app.sign_in import set_session
 from hub.access import all_roles
 from hub.accounts import Grant, add_account
 from hub.desk import Desk

@@ -23,18 +23,21 @@ from app.connector_metrics import ConnectorGauges
 from app.doorway import Doorway, Standing
 from app.export_http import ROWS, export_route
 from app.files_http import file_route
+from app.forms import to_sign_in
 from app.graphql_http import GraphQLOverHttp, MalformedError, malformed, read_request
 from app.graphql_live import Limits, Live, LiveMetrics
 from app.graphql_live_events import answer_events, wants_events
 from app.graphql_live_socket import serve_socket
 from app.graphql_live_wire import Server, Wire
 from app.hooks import METHODS, Hooks
+from app.own_password import password_route
 from app.query_page import GRAPHIQL, has_graphiql, query_page
-from app.sign_in import sign_in_routes, to_sign_in
+from app.sign_in import sign_in_routes
 from hub.access import access_of
 from hub.access_log import AccessLog
 from hub.desk import Desk
 from hub.feed import Feed
+from hub.passwords import Passwords
 from hub.principal import Principal
 from hub.store import migrate
 from hub.store.engine import Store
@@ -123,6 +126,8 @@ def create_app(
             report(problem, "metrics")
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
+    # one for both doors: it is what bounds how many are checked at once
+    passwords = Passwords()
     routes: list[BaseRoute] = [
         *more_routes,
         Route("/", lambda request: RedirectResponse(f"{request.scope.get('root_path', '')}/graphql", 307)),
@@ -133,7 +138,8 @@ def create_app(
         Route("/metrics", metrics),
         file_route(desk, authenticate),
         export_route(runner_for, context, authenticate, export_rows),
-        *sign_in_routes(desk),
+        *sign_in_routes(desk, passwords),
+        password_route(desk, passwords),
     ]
     if hooks is not None:
         registry.register(hooks.metric)

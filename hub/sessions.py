@@ -10,12 +10,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
-from hub.accounts import grant_of, principal_of
+from hub.accounts import account_named, grant_of, principal_of
 from hub.desk import Desk
-from hub.errors import HubError
-from hub.passwords import Passwords
+from hub.errors import HubError, UserInputError
+from hub.passwords import Passwords, check_new
 from hub.principal import Principal, PrincipalKind
 from hub.store.tables import accounts, sessions, sign_in_failures
 from hub.store.upsert import insert_or_ignore
@@ -58,7 +58,7 @@ def hash_of(token: str) -> str:
 async def sign_in(desk: Desk, passwords: Passwords, login: str, password: str) -> Session:
     """A new session. Raises SignInRefusedError, SignInLockedError; both alike for names that nobody has."""
     login = login.strip().casefold()[:200]
-    name = desk.keys.content_hash(f"sign-in/{login}".encode())
+    name = _lock_name(desk, login)
     await _check_lock(desk, name)
     async with desk.store.read() as connection:
         row = (await connection.execute(select(accounts).where(accounts.c.login == login))).first()
@@ -121,12 +121,83 @@ async def sign_out(desk: Desk, token: str) -> None:
         )
 
 
+async def change_password(desk: Desk, passwords: Passwords, token: str, current: str, new: str) -> None:
+    """Give the session's owner a new password and end their other sessions.
+
+    Raises SignInRefusedError where the session or the current password is not right, SignInLockedError, UserInputError.
+    """
+    mine = hash_of(token)
+    if await principal_by_hash(desk, mine) is None:
+        raise SignInRefusedError("the session has ended")
+    query = select(accounts).join(sessions, sessions.c.account_id == accounts.c.id)
+    async with desk.store.read() as connection:
+        row = (await connection.execute(query.where(sessions.c.token_hash == mine))).one()
+    name = _lock_name(desk, row.login)
+    await _check_lock(desk, name)
+    if not await passwords.fits(row.password_hash, current):
+        await _note_failure(desk, name)
+        raise SignInRefusedError("the current password is wrong")
+    check_new(new, row.login)
+    if new == current:
+        raise UserInputError("the new password is the old one")
+    hashed, now = await passwords.hash(new), desk.clock()
+    async with desk.store.write() as tx:
+        # an operator may have set another, or closed the account, while we reckoned
+        unchanged = (accounts.c.id == row.id, accounts.c.password_hash == row.password_hash)
+        change = update(accounts).where(*unchanged, accounts.c.disabled_at.is_(None))
+        if not (await tx.execute(change.values(password_hash=hashed, password_changed_at=now))).rowcount:
+            raise SignInRefusedError("the account has changed meanwhile")
+        await tx.execute(
+            update(sessions).where(*_is_open(row.id), sessions.c.token_hash != mine).values(revoked_at=now)
+        )
+        await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == name))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """What somebody has open, as an operator sees it."""
+
+    created_at: datetime
+    #: exact to a minute
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+async def open_sessions(desk: Desk, login: str) -> list[OpenSession]:
+    """What an account has open now, the oldest first. Raises NotFoundError."""
+    account, now = await account_named(desk, login), desk.clock()
+    query = (
+        select(sessions.c.created_at, sessions.c.last_seen_at, sessions.c.expires_at)
+        .where(*_is_open(account.id), sessions.c.expires_at > now, sessions.c.last_seen_at > now - IDLE)
+        .order_by(sessions.c.created_at, sessions.c.token_hash)
+    )
+    async with desk.store.read() as connection:
+        return [OpenSession(*row) for row in await connection.execute(query)]
+
+
+async def end_sessions(desk: Desk, login: str) -> int:
+    """End all that an account has open, subscriptions with it; returns how many it were. Raises NotFoundError."""
+    found = await open_sessions(desk, login)
+    account = await account_named(desk, login)
+    async with desk.store.write() as tx:
+        await tx.execute(update(sessions).where(*_is_open(account.id)).values(revoked_at=desk.clock()))
+    return len(found)
+
+
 async def unlock(desk: Desk, login: str) -> bool:
     """Forgive the wrong tries under a name; whether there were any."""
-    name = desk.keys.content_hash(f"sign-in/{login.strip().casefold()}".encode())
+    name = _lock_name(desk, login.strip().casefold())
     async with desk.store.write() as tx:
         done = await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == name))
     return bool(done.rowcount)
+
+
+def _is_open(account_id: str) -> tuple[ColumnElement[bool], ...]:
+    return sessions.c.account_id == account_id, sessions.c.revoked_at.is_(None)
+
+
+def _lock_name(desk: Desk, login: str) -> str:
+    return desk.keys.content_hash(f"sign-in/{login}".encode())
 
 
 async def _check_lock(desk: Desk, name: str) -> None:

@@ -147,6 +147,45 @@ def unlock(login: Login, config: Config = None) -> None:
     say(f"{login} may try again" if with_hub(config, write) else f"nothing was locked under {login}")
 
 
+@app.command("sessions")
+def list_sessions(login: Login, config: Config = None, as_json: Json = False) -> None:
+    """List what somebody has open now: since when, last seen, until when at most."""
+    from app.cli.output import clock, emit_json, say, table
+    from hub.sessions import OpenSession, open_sessions
+
+    async def read(hub: Hub) -> list[OpenSession]:
+        return await open_sessions(hub.desk, login)
+
+    found = with_hub(config, read)
+    if as_json:
+        emit_json(
+            [
+                {"createdAt": one.created_at, "lastSeenAt": one.last_seen_at, "expiresAt": one.expires_at}
+                for one in found
+            ]
+        )
+    elif not found:
+        say(f"{login} is not signed in anywhere")
+    else:
+        table(
+            ("since", "last seen", "until"),
+            [(clock(one.created_at), clock(one.last_seen_at), clock(one.expires_at)) for one in found],
+        )
+
+
+@app.command("sign-out")
+def sign_out(login: Login, config: Config = None) -> None:
+    """End everything somebody has open, subscriptions too; they may sign in again."""
+    from app.cli.output import say
+    from hub.sessions import end_sessions
+
+    async def write(hub: Hub) -> int:
+        return await end_sessions(hub.desk, login)
+
+    ended = with_hub(config, write)
+    say(f"{login} is signed out: {ended} ended" if ended else f"nothing was open under {login}")
+
+
 def _enable(login: str, config: Path | None, *, is_enabled: bool) -> None:
     from app.cli.output import say
     from hub.accounts import set_enabled

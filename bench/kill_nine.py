@@ -22,6 +22,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,21 @@ def planned(seed: int) -> Kill:
     return Kill(POINTS[seed % len(POINTS)], draw.randint(1, 3) if seed % len(POINTS) != 4 else draw.randint(1, 60))
 
 
-async def pull_once(url: str, court: dict[str, str]) -> None:
-    """One run of the hub against a court that is already there."""
+#: by then the leases of a killed run have run out: whoever goes on need not stand and wait for them
+LATER = timedelta(minutes=5)
+
+
+async def pull_once(url: str, court: dict[str, str], after: timedelta = timedelta(0)) -> None:
+    """One run of the hub, so long after the first one began, against a court that is already there."""
     from connectors.court import CourtConnector
     from sync_jobs.http import WireOptions, open_http_wire
     from sync_jobs.pull import pull_instance
-    from tests.hub_kit import court_config, open_desk
+    from tests.hub_kit import Clock, court_config, open_desk
 
     connector = CourtConnector(court_config(**court))
-    async with open_desk(url) as desk, open_http_wire(WireOptions(base_url=court["base_url"])) as wire:
+    clock = Clock()
+    clock.now += after
+    async with open_desk(url, clock) as desk, open_http_wire(WireOptions(base_url=court["base_url"])) as wire:
         report = await pull_instance(desk, connector, wire)
         if report.error is not None:
             raise SystemExit(f"the pull failed: {report.error}")
@@ -215,7 +222,7 @@ def main() -> int:
             kill = planned(seed)
             with fresh() as url:
                 killed += run_killed(url, court, kill) == -signal.SIGKILL
-                asyncio.run(pull_once(url, court))
+                asyncio.run(pull_once(url, court, LATER))
                 found = differences(expected, asyncio.run(end_state(url)))
             wrong += bool(found)
             print(f"seed {seed:3}  {kill.point} #{kill.nth}: {'differs in ' + ', '.join(found) if found else 'equal'}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.kill_nine import POINTS, differences, end_state, planned, pull_once, run_killed, simulated_court
+from bench.kill_nine import LATER, POINTS, differences, end_state, planned, pull_once, run_killed, simulated_court
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_a_killed_pull_loses_and_doubles_nothing(
     for seed in range(len(POINTS)):
         with databases.migrated() as database:
             killed += run_killed(database.url, court, planned(seed)) == -signal.SIGKILL
-            asyncio.run(pull_once(database.url, court))
+            asyncio.run(pull_once(database.url, court, LATER))
             assert differences(expected, asyncio.run(end_state(database.url))) == [], planned(seed)
     # a clock may strike after the work is done; the named points are always reached
     assert killed >= len(POINTS) - 1

@@ -50,6 +50,9 @@ class StaffTokens(Protocol):
     async def principal(self, token: str) -> Principal | None:
         """Whose token it is; None where it is not to be believed."""
 
+    def still(self, principal: Principal) -> bool:
+        """Whether what proved their token still holds. Waits for nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
@@ -76,8 +79,7 @@ class Authentication:
         elif principal.proof.startswith(api_keys.PREFIX):
             now = await api_keys.principal_by_id(self.desk, principal.proof.removeprefix(api_keys.PREFIX))
         else:
-            # a token says when it ends, and nothing else can be asked of it
-            return principal.role in all_roles() and principal.expires_at is not None
+            return self.tokens is not None and principal.role in all_roles() and self.tokens.still(principal)
         return now is not None and replace(now, expires_at=None) == replace(principal, expires_at=None)
 
     async def _by_header(self, header: str) -> Principal | None:

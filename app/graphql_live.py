@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -115,13 +116,10 @@ class Live:
     async def end_of_rights(self, principal: Principal) -> Ending:
         """Return when the principal may not listen any more; a wait without end otherwise."""
         while True:
-            wait = self.limits.look_every_s
-            if principal.expires_at is not None:
-                left = (principal.expires_at - self.desk.clock()).total_seconds()
-                if left <= 0:
-                    return EXPIRED
-                wait = min(wait, left)
-            await asyncio.sleep(wait)
+            await asyncio.sleep(min(self.limits.look_every_s, self._seconds_left(principal)))
+            # before rights are looked at: whoever ran out has none, and should hear why
+            if not self._seconds_left(principal):
+                return EXPIRED
             try:
                 async with asyncio.timeout(self.limits.look_s):
                     if not await self._still(principal):
@@ -129,6 +127,12 @@ class Live:
             except (SQLAlchemyError, OSError):
                 # what cannot be looked at is not a right
                 return UNSURE
+
+    def _seconds_left(self, principal: Principal) -> float:
+        """Until what proved them ends; 0 once it has."""
+        if principal.expires_at is None:
+            return math.inf
+        return max(0.0, (principal.expires_at - self.desk.clock()).total_seconds())
 
     async def _still(self, principal: Principal) -> bool:
         """The answer for one principal, asked once for all their connections of this moment."""

@@ -71,17 +71,26 @@ class StaffKeys:
             await self._ask()
         return self._keys.get(where) if self._age() <= KEPT_S else None
 
+    def known(self, kid: str, algorithm: str) -> PublicKey | None:
+        """The same as far as it is known now, without waiting; where that is old, the service is asked beside it."""
+        if self._age() > FRESH_S:
+            self._begin()
+        return self._keys.get((kid, algorithm)) if self._age() <= KEPT_S else None
+
     def _age(self) -> float:
         return self._monotonic() - self._known_at
 
     async def _ask(self) -> None:
         """Ask once for everybody who waits; not at all where that was done a moment ago."""
-        if self._asking is None and self._monotonic() - self._asked_at >= EVERY_S:
-            self._asked_at = self._monotonic()
-            self._asking = asyncio.create_task(self._renew())
+        self._begin()
         if self._asking is not None:
             # whoever goes away does not end it for the others
             await asyncio.shield(self._asking)
+
+    def _begin(self) -> None:
+        if self._asking is None and self._monotonic() - self._asked_at >= EVERY_S:
+            self._asked_at = self._monotonic()
+            self._asking = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
         try:

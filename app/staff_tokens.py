@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ from hub.settings import Settings
 LONGEST = 8 * 1024
 #: seconds between two log lines of one kind
 _TOLD_EVERY_S = 60.0
+#: before algorithm, thumbprint (RFC 7638) and name of the key that proved somebody
+_PROOF = "token"
 #: the thumbprints repeat which certificate it was and are not looked at
 _HEADER = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
 #: tokens made for something else, such as a sign-out, say so
@@ -76,7 +78,7 @@ class StaffTokens:
     ) -> None:
         self._rules = rules
         self._names = names
-        self._keys = keys
+        self.keys = keys
         self._name_of = name_of
         self._clock = clock
         self._told_at: dict[Refusal, float] = {}
@@ -96,16 +98,23 @@ class StaffTokens:
         self.metric.labels("BELIEVED").inc()
         return found
 
+    def still(self, principal: Principal) -> bool:
+        """Whether the key that signed their token is published yet, as far as that is known now. Waits for nobody."""
+        prefix, algorithm, thumbprint, kid = [*principal.proof.split(":", 3), "", "", ""][:4]
+        key = self.keys.known(kid, algorithm) if prefix == _PROOF else None
+        return key is not None and key.thumbprint() == thumbprint
+
     async def _prove(self, token: str) -> Principal:
         parts = _take_apart(token, self._rules.algorithms)
-        key = await self._keys.find(parts.kid, parts.algorithm)
+        key = await self.keys.find(parts.kid, parts.algorithm)
         if key is None:
             raise RefusedTokenError(Refusal.UNKNOWN_KEY)
         _check_signature(token, parts, key)
         claims = _read(parts.payload)
         subject, expires_at = check_claims(claims, self._rules, self._clock())
         owner = self._name_of(f"{self._rules.issuer}\0{subject}".encode())
-        return principal_by_claims(claims, self._names, f"oidc_{owner}", expires_at)
+        principal = principal_by_claims(claims, self._names, f"oidc_{owner}", expires_at)
+        return replace(principal, proof=f"{_PROOF}:{parts.algorithm}:{key.thumbprint()}:{parts.kid}")
 
     def _tell(self, why: Refusal) -> None:
         """Tell the operator what only they can put right; strangers' attempts are counted alone."""

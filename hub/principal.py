@@ -39,7 +39,8 @@ class Principal:
     channels: tuple[str, ...] = ()
     #: when what proved it ends: the token's, the key's or the session's end; None: not by itself
     expires_at: datetime | None = None
-    #: which proof it was, to ask for it again: a session or a key by its hash or id; never a secret
+    #: which proof it was, to ask for it again: a session or a key by its hash or id, or which key signed a token;
+    #: never a secret
     proof: str = ""
 
 

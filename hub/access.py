@@ -32,7 +32,7 @@ class Redaction(Enum):
 
 
 #: types whose members test values: one that ``tests.toml`` forgets is no one's
-TESTING = ("Filter", "OrderField", "Facet", "SearchMatch")
+TESTING = ("Filter", "OrderField", "Facet", "SearchMatch", "FindPartiesInput")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,9 @@ class Limits:
     sees_suggestions: bool = False
     #: rows and fields, as ``schema.guard`` counts them, of all requests of one minute
     cost_per_minute: int = 50_000
+    #: searches for people, and looks at people's whole numbers, of one principal; 0: none
+    finds_per_hour: int = 0
+    reveals_per_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Access:
 
 #: the role of whoever works at this machine: no rules
 FULL = Access("local", "本机操作员", "Operator of this machine", "The command line and the jobs.", None,
-              limits=Limits(True, True, 1_000_000_000))  # fmt: skip
+              limits=Limits(True, True, 1_000_000_000, 1_000, 1_000))  # fmt: skip
 
 
 def access_of(role: str) -> Access:

@@ -121,14 +121,15 @@ async def opened_parties(tx: AsyncConnection, desk: Desk, record_ids: Sequence[s
         rows += (await tx.execute(select(parties).where(parties.c.record_id.in_(part)))).all()
     return [
         PartyFacts(
-            PartyRole(row.role), row.name, PartyType(row.type), row.id_type, _open(desk, row, "id_sealed"),
-            _open(desk, row, "phone_sealed"), row.region_code, row.address, Sex(row.sex),
+            PartyRole(row.role), row.name, PartyType(row.type), row.id_type, opened_number(desk, row, "id_sealed"),
+            opened_number(desk, row, "phone_sealed"), row.region_code, row.address, Sex(row.sex),
         )
         for row in sorted(rows, key=lambda row: (order[row.record_id], row.position))
     ]  # fmt: skip
 
 
-def _open(desk: Desk, row: Any, column: str) -> str:
+def opened_number(desk: Desk, row: Any, column: str) -> str:
+    """The whole number in a sealed column of a row that has its ``id``; empty where none is. Raises UnreadableError."""
     sealed = getattr(row, column)
     return desk.keys.open_field(sealed, table="parties", row=row.id, column=column) if sealed else ""
 

@@ -13,6 +13,7 @@ from schema.mutations.disputes import DisputeMutations
 from schema.mutations.drift import DriftMutations
 from schema.mutations.links import LinkMutations
 from schema.mutations.outbox import OutboxMutations
+from schema.mutations.people import PeopleMutations
 from schema.mutations.quarantine import QuarantineMutations
 from schema.mutations.referrals import ReferralMutations
 
@@ -24,6 +25,7 @@ class Mutation(
     DriftMutations,
     LinkMutations,
     OutboxMutations,
+    PeopleMutations,
     QuarantineMutations,
     ReferralMutations,
 ):

@@ -45,6 +45,7 @@ _ROWS: Mapping[str, int] = {
     "Query.drift": 20, "Vocabulary.entries": 20, "DisputeConnection.facets": 5, "Dispute.availableActions": 16,
     "Dispute.records": 4, "Dispute.parties": 4, "Dispute.referrals": 4, "Dispute.attachments": 4,
     "CaseRecord.parties": 4, "CaseRecord.attachments": 4, "Connector.incidents": 4, "Change.disputes": 1,
+    "FindPartiesPayload.found": 20,
     "__Schema.types": 130, "__Type.fields": 4, "__Type.inputFields": 1, "__Type.enumValues": 2,
     "__Type.interfaces": 1, "__Type.possibleTypes": 1, "__Field.args": 1, "__Schema.directives": 6,
     "__Directive.args": 1,

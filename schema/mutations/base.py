@@ -18,6 +18,7 @@ from hub.errors import (
     HubError,
     MissingFieldError,
     NotFoundError,
+    TooOftenError,
     UserInputError,
     VersionConflictError,
 )
@@ -33,6 +34,7 @@ _CODES: tuple[tuple[type[HubError], UserErrorCode], ...] = (
     (DeadlinePassedError, UserErrorCode.DEADLINE_PASSED),
     (ConflictError, UserErrorCode.NOT_ALLOWED_NOW),
     (NotFoundError, UserErrorCode.NOT_FOUND),
+    (TooOftenError, UserErrorCode.RATE_LIMITED),
     (MissingFieldError, UserErrorCode.MISSING_FIELD),
     (UserInputError, UserErrorCode.INVALID_VALUE),
 )

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.refusal import refusal
 from hub.errors import ConfigurationError
 from hub.settings import Settings
-from schema.errors import report
+from schema.errors import internal
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -119,15 +120,15 @@ class Doorway:
             await send(message)
 
         if not self._is_known(_host_name(scope)):
-            await JSONResponse({"status": "unknown host"}, 421)(scope, receive, with_headers)
+            await refusal(421, "BAD_REQUEST", "unknown host")(scope, receive, with_headers)
             return
         try:
             await self._app(scope, receive, with_headers)
         except Exception as problem:
-            reference = report(problem, "http")
+            masked = internal(problem, "http")
             if started:
-                raise ConnectionAbortedError(reference) from None
-            await JSONResponse({"status": "internal error", "reference": reference}, 500)(scope, receive, with_headers)
+                raise ConnectionAbortedError(masked["extensions"]["reference"]) from None
+            await JSONResponse({"errors": [masked]}, 500)(scope, receive, with_headers)
 
     def _is_known(self, host: str) -> bool:
         return is_loopback(host) or host in self._names

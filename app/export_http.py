@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.authentication import Authenticate
 from app.export_lines import Column, columns_for, document, line
+from app.refusal import refusal, unauthenticated
 from hub.access_log import Look, log_first
 from hub.errors import UnloggedError
 from hub.principal import Principal
@@ -79,9 +80,9 @@ class _Ending(Response):
 class RefusedError(Exception):
     """The export cannot begin; the answer says why."""
 
-    def __init__(self, status: int, errors: Any, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(status)
-        self.answer = JSONResponse({"errors": errors}, status, dict(headers or {}))
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
 
 
 class BrokenOffError(Exception):
@@ -106,7 +107,7 @@ def export_route(
                 raise _refused(403, "FORBIDDEN", "exports begin in the front end's own pages")
             principal = await authenticate(request)
             if principal is None:
-                raise _refused(401, "UNAUTHENTICATED", "sign in first")
+                raise RefusedError(unauthenticated())
             return await exports.begin(principal, request.path_params["kind"], _variables(request))
         except RefusedError as refused:
             return refused.answer
@@ -165,9 +166,10 @@ class _Pages:
         answer = await self._ask(None, counted=True)
         if answer.wait_s:
             status = 429 if answer.refused == "RATE_LIMITED" else 503
-            raise RefusedError(status, answer.payload["errors"], {"Retry-After": str(answer.wait_s)})
+            wait = {"Retry-After": str(answer.wait_s)}
+            raise RefusedError(JSONResponse({"errors": answer.payload["errors"]}, status, wait))
         if "errors" in answer.payload:
-            raise RefusedError(400, answer.payload["errors"])
+            raise RefusedError(JSONResponse({"errors": answer.payload["errors"]}, 400))
         page: Page = answer.payload["data"]["disputes"]
         return page
 
@@ -212,7 +214,7 @@ def _variables(request: HttpRequest) -> dict[str, Any]:
 
 
 def _refused(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> RefusedError:
-    return RefusedError(status, [{"message": message, "extensions": {"code": code}}], headers)
+    return RefusedError(refusal(status, code, message, headers))
 
 
 async def _note(context: Context, kind: str, variables: Mapping[str, Any], rows: int) -> None:

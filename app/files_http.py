@@ -9,10 +9,11 @@ import asyncio
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from app.authentication import Authenticate
+from app.refusal import refusal, unauthenticated
 from hub.access import access_of
 from hub.access_log import Look, Subjects, log_first
 from hub.desk import Desk
@@ -37,19 +38,20 @@ def file_route(desk: Desk, authenticate: Authenticate) -> Route:
     async def answer(request: Request) -> Response:
         principal = await authenticate(request)
         if principal is None:
-            return PlainTextResponse("sign in first\n", 401)
+            return unauthenticated()
         access = access_of(principal.role)
         found = None
         if access.may_see("Attachment.url"):
             async with desk.store.read() as connection:
                 found = await attachments.sealed_of(connection, access.sight(principal), request.path_params["id"])
         if found is None:
-            return PlainTextResponse("no such file\n", 404)
+            return refusal(404, "NOT_FOUND", "there is no such file")
         body = await asyncio.to_thread(found.open, desk.keys)
         try:
             await log_first(desk, Look(principal, AccessKind.FILE, Subjects([found.record_id, found.id])))
         except UnloggedError as problem:
-            return PlainTextResponse(f"{problem.message}\n", 503, {"Retry-After": str(problem.retry_after_s)})
+            headers = {"Retry-After": str(problem.retry_after_s)}
+            return refusal(503, "ACCESS_LOG_UNAVAILABLE", problem.message, headers)
         headers = {**_HEADERS, "Content-Disposition": _disposition(found.name)}
         response = Response(body, headers=headers)
         # as it is: Starlette would add a character set of its own to text

@@ -8,9 +8,12 @@ from urllib.parse import parse_qs, quote
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from app.refusal import refusal
 
 _LONGEST_BODY, _BODY_TIMEOUT_S = 4096, 10.0
+_CODES = {400: "BAD_USER_INPUT", 401: "UNAUTHENTICATED", 403: "FORBIDDEN", 429: "RATE_LIMITED"}
 STYLE = (
     "body{font-family:system-ui,sans-serif;margin:0;display:grid;place-items:center;min-height:100vh;background:#f4f5f7}"
     "main{background:#fff;padding:2rem;border-radius:.5rem;width:20rem;box-shadow:0 1px 4px #0003}"
@@ -73,7 +76,7 @@ async def fields(request: Request) -> dict[str, str]:
 
 def told_program(status: int, text: str) -> Response:
     """A refusal for a program; of a text in two languages the second."""
-    return JSONResponse({"error": text.rpartition(" · ")[2]}, status)
+    return refusal(status, _CODES[status], text.rpartition(" · ")[2])
 
 
 def base(request: Request) -> str:

@@ -23,7 +23,6 @@ from hub.principal import Principal
 from hub.reading import changes
 from hub.store.engine import Store
 from schema.context import Context
-from schema.errors import report
 from schema.execution import Runner
 
 
@@ -186,10 +185,3 @@ class LiveMetrics:
     def ended(self, transport: str, code: int | str) -> None:
         """Count how one ended: a close code, or ``client`` where the client went."""
         self._ended.labels(transport, str(code)).inc()
-
-
-def internal(problem: BaseException) -> dict[str, object]:
-    """An error of ours as a client may see it; logged under the same reference."""
-    reference = report(problem, "live")
-    return {"message": f"internal error, reference {reference}",
-            "extensions": {"code": "INTERNAL", "reference": reference}}  # fmt: skip

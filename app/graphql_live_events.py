@@ -15,13 +15,15 @@ from typing import Any
 import orjson
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.authentication import is_same_origin
 from app.graphql_http import ANSWERS, preferred
-from app.graphql_live import Ending, Live, LiveMetrics, TooManyError, internal
+from app.graphql_live import Ending, Live, LiveMetrics, TooManyError
+from app.refusal import refusal
 from hub.principal import Principal
+from schema.errors import internal
 from schema.execution import Refused, Request, Told
 
 MEDIA_TYPE = "text/event-stream"
@@ -48,10 +50,10 @@ async def answer_events(
 ) -> Response:
     """The answer to a request for events: a stream, whatever is wrong with the document, or 4xx about the request."""
     if not is_same_origin(http):
-        return _refused(403, "another page's origin")
+        return refusal(403, "FORBIDDEN", "another page's origin")
     resume_after = http.headers.get("last-event-id", "")
     if resume_after and not (resume_after.isascii() and resume_after.isdecimal() and len(resume_after) <= 16):
-        return _refused(400, "Last-Event-ID is no position")
+        return refusal(400, "BAD_REQUEST", "Last-Event-ID is no position")
     context = live.new_context(principal, int(resume_after) if resume_after else None)
     try:
         steps = await live.runner_of(principal.role).subscribe(asked, context)
@@ -59,7 +61,7 @@ async def answer_events(
         metrics.ended("events", "refused")
         return Response(_next(refused.payload) + _COMPLETE, headers=_HEADERS)
     except (SQLAlchemyError, OSError) as problem:
-        return Response(_next({"errors": [internal(problem)]}) + _COMPLETE, headers=_HEADERS)
+        return Response(_next({"errors": [internal(problem, "live")]}) + _COMPLETE, headers=_HEADERS)
     return EventStream(live, metrics, principal, steps)
 
 
@@ -81,7 +83,9 @@ class EventStream(Response):
                 stack.enter_context(self._live.connected(None))
                 stack.enter_context(self._live.connected(self._principal))
             except TooManyError:
-                await _refused(429, "too many connections", {"Retry-After": "5"})(scope, receive, send)
+                await refusal(429, "TRY_AGAIN_LATER", "too many connections", {"Retry-After": "5"})(
+                    scope, receive, send
+                )
                 return
             stack.enter_context(self._metrics.connection("events"))
             headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
@@ -116,7 +120,7 @@ class EventStream(Response):
             extensions = {"code": _CODES[ending.code]}
             last = _next({"errors": [{"message": ending.reason, "extensions": extensions}]}) + _COMPLETE
         elif telling in ended and (problem := telling.exception()) is not None:
-            last = _next({"errors": [internal(problem)]}) + _COMPLETE
+            last = _next({"errors": [internal(problem, "live")]}) + _COMPLETE
         # without a last event the client comes back by itself and goes on from its place
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._live.limits.look_s):
@@ -154,7 +158,3 @@ _COMPLETE = b"event: complete\ndata:\n\n"
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _refused(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}, status, headers)

@@ -18,9 +18,10 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from app.authentication import is_same_origin
-from app.graphql_live import GOING, TOO_MANY, Ending, Live, LiveMetrics, TooManyError, internal
+from app.graphql_live import GOING, TOO_MANY, Ending, Live, LiveMetrics, TooManyError
 from app.graphql_live_messages import Ended, ended, id_of, payload_of, read_message, request_of, with_credential
 from hub.principal import Principal
+from schema.errors import internal
 from schema.execution import Refused, Request
 
 PROTOCOL = "graphql-transport-ws"
@@ -128,7 +129,7 @@ class _Connection:
         except WebSocketDisconnect:
             pass
         except Exception as problem:
-            internal(problem)
+            internal(problem, "live")
             return Ending(4500, "internal error")
         return None
 
@@ -208,7 +209,7 @@ class _Connection:
         except Refused as refused:
             await self._send({"type": "error", "id": id, "payload": refused.payload["errors"]})
         except Exception as problem:
-            await self._send({"type": "error", "id": id, "payload": [internal(problem)]})
+            await self._send({"type": "error", "id": id, "payload": [internal(problem, "live")]})
         finally:
             # the client may have used the id anew by now
             if self._subscriptions.get(id) is asyncio.current_task():

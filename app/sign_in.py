@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.authentication import COOKIE, SECURE_COOKIE, comes_from_our_pages, is_encrypted, session_token
@@ -29,7 +29,7 @@ def sign_in_routes(desk: Desk, passwords: Passwords) -> Sequence[BaseRoute]:
     async def leave(request: Request) -> Response:
         token = session_token(request)
         if not comes_from_our_pages(request):
-            return JSONResponse({"error": "this did not come from our own page"}, 403)
+            return told_program(403, ELSEWHERE)
         if token is not None:
             await sign_out(desk, token)
         response = RedirectResponse(f"{base(request)}/sign-in", 303)

@@ -11,6 +11,7 @@ import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -32,6 +33,7 @@ from app.graphql_live_wire import Server, Wire
 from app.hooks import METHODS, Hooks
 from app.own_password import password_route
 from app.query_page import GRAPHIQL, has_graphiql, query_page
+from app.refusal import no_door, unauthenticated
 from app.sign_in import sign_in_routes
 from hub.access import access_of
 from hub.access_log import AccessLog
@@ -95,7 +97,7 @@ def create_app(
         principal = await authenticate(request)
         is_page = request.method in ("GET", "HEAD") and "query" not in request.query_params and _wants_page(request)
         if principal is None:
-            return to_sign_in(request) if is_page else _unauthenticated()
+            return to_sign_in(request) if is_page else unauthenticated()
         if is_page:
             page = pages[access_of(principal.role).limits.may_introspect]
             return HTMLResponse(page.html, headers={"Content-Security-Policy": page.content_security_policy})
@@ -117,7 +119,7 @@ def create_app(
     async def metrics(request: Request) -> Response:
         principal = await authenticate(request)
         if principal is None or not access_of(principal.role).may_see("Connector.instance"):
-            return _unauthenticated()
+            return unauthenticated()
         try:
             await partners.refresh(desk.store)
             await live_metrics.refresh(desk.store)
@@ -146,7 +148,10 @@ def create_app(
         routes.append(Route("/hooks/{instance}", hooks.answer, methods=METHODS))
     if has_graphiql():
         routes.append(Mount("/static/graphiql", StaticFiles(directory=GRAPHIQL)))
-    app = Starlette(routes=[Mount(where.base_path, routes=routes)] if where.base_path else routes)
+    app = Starlette(
+        routes=[Mount(where.base_path, routes=routes)] if where.base_path else routes,
+        exception_handlers={HTTPException: no_door},
+    )
     app.add_middleware(Doorway, names=where.names)
     app.state.live = live
     app.state.registry = registry
@@ -163,11 +168,6 @@ def server(app: ASGIApp, standing: Standing) -> uvicorn.Server:
         ws_ping_interval=None, ws_per_message_deflate=False, lifespan="off", timeout_graceful_shutdown=5,
     )  # fmt: skip
     return Server(config)
-
-
-def _unauthenticated() -> Response:
-    answer = {"errors": [{"message": "sign in first", "extensions": {"code": "UNAUTHENTICATED"}}]}
-    return JSONResponse(answer, 401, headers={"WWW-Authenticate": 'Bearer realm="dispute-hub"'})
 
 
 def _wants_page(request: Request) -> bool:

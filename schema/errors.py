@@ -24,7 +24,7 @@ CODES = frozenset({
     "BAD_REQUEST", "UNAUTHENTICATED", "FORBIDDEN", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED",
     "QUERY_TOO_LARGE", "INTROSPECTION_NOT_ALLOWED", "RATE_LIMITED", "TRY_AGAIN_LATER", "TOO_MANY_SUBSCRIPTIONS",
     "PERSISTED_QUERY_NOT_FOUND", "DOCUMENT_NOT_TRUSTED", "OPERATION_NOT_ALLOWED", "BAD_USER_INPUT", "NOT_FOUND",
-    "CONFLICT", "ACCESS_LOG_UNAVAILABLE", "INTERNAL",
+    "CONFLICT", "METHOD_NOT_ALLOWED", "NOT_INSTALLED", "ACCESS_LOG_UNAVAILABLE", "INTERNAL",
 })  # fmt: skip
 
 #: errors that say something the caller can use, and the code under which a program may recognise them
@@ -70,6 +70,13 @@ def report(problem: BaseException, place: str) -> str:
     return reference
 
 
+def internal(problem: BaseException, place: str) -> dict[str, Any]:
+    """A fault of ours as a client may see it: nothing but the reference under which it is logged."""
+    reference = report(problem, place)
+    return {"message": f"internal error, reference {reference}",
+            "extensions": {"code": "INTERNAL", "reference": reference}}  # fmt: skip
+
+
 def _shortened(message: str) -> str:
     # a message repeats the client's own name or value, which may be as long as the request
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
@@ -77,8 +84,8 @@ def _shortened(message: str) -> str:
 
 def _masked(error: GraphQLError) -> tuple[str, dict[str, Any]]:
     field = getattr(getattr(error.nodes[0], "name", None), "value", "?") if error.nodes else "?"
-    reference = report(error.original_error or error, f"field {field}")
-    return f"internal error, reference {reference}", {"code": "INTERNAL", "reference": reference}
+    masked = internal(error.original_error or error, f"field {field}")
+    return masked["message"], masked["extensions"]
 
 
 def _shown(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:

@@ -157,6 +157,7 @@ async def test_files_and_lists_are_logged_before_they_are_given_or_not_given(des
             for address in (file, "/export/disputes.csv"):
                 refused = await client.get(address)
                 assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+                assert refused.json()["errors"][0]["extensions"] == {"code": "ACCESS_LOG_UNAVAILABLE"}
                 assert "zq" not in refused.text
         for address, kind in ((file, "FILE"), ("/export/disputes.csv?filter=" + json.dumps({"text": "zq"}), "EXPORT")):
             answer = await client.get(address)

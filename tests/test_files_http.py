@@ -104,7 +104,7 @@ async def test_what_is_not_stored_is_not_found(desk: Desk, server: FileServer, c
         await tx.execute(delete(tables.attachment_contents))
     for id in (refused, waiting, stored, "att_620725_0", "x", "%2e%2e", stored.replace("att_", "rec_")):
         answer = await client.get(f"/files/{id}")
-        assert (answer.status_code, answer.content) == (404, b"no such file\n"), id
+        assert (answer.status_code, answer.json()["errors"][0]["message"]) == (404, "there is no such file"), id
 
 
 LISTED = """

@@ -283,7 +283,7 @@ def test_documents_are_checked_before_they_are_trusted(tmp_path: Path) -> None:
     assert "v4" in by_role.stdout
 
 
-_WRITTEN_CODE = re.compile(r'"code": "([A-Z_]+)"|(?:Refused|UntrustedError)\(\s*"([A-Z_]+)"')
+_WRITTEN_CODE = re.compile(r'"code": "([A-Z_]+)"|(?:Refused|UntrustedError)\(\s*"([A-Z_]+)"|ref\w+\(\d+, "([A-Z_]+)"')
 
 
 def test_every_code_of_an_error_is_declared_and_documented() -> None:

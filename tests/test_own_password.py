@@ -115,7 +115,7 @@ async def test_a_bad_new_password_is_refused_with_the_reason(desk: Desk, client:
         page = await client.post("/password", data={**FORM, **changes})
         assert page.status_code == 400 and told in page.text
         program = await client.post("/password", json={**FORM, **changes})
-        assert program.status_code == 400 and told in program.json()["error"]
+        assert program.status_code == 400 and told in program.json()["errors"][0]["message"]
     assert (await sign_in(desk, Passwords(), "li.ming", OLD)).token
 
 

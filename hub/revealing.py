@@ -53,7 +53,7 @@ async def reveal_party(
             await require_room(tx, desk, principal, AccessKind.REVEAL, most_an_hour, "people's numbers were shown")
             row = (await tx.execute(query)).first()
             if row is None:
-                raise NotFoundError(f"nothing is known under {party_id}", field="partyId")
+                raise NotFoundError("no such party", hint="Take its id of a record or dispute.", field="partyId")
             seen = Subjects(id for id in (row.dispute_id, row.record_id, row.id) if id)
             await write(tx, desk, Look(principal, AccessKind.REVEAL, seen, purpose, details=wanted))
     except (SQLAlchemyError, OSError) as exc:

@@ -14,10 +14,10 @@ import structlog
 from graphql import GraphQLError
 
 from hub.errors import ConflictError, HubError, NotFoundError, UnloggedError, UserInputError
+from hub.sealing import mask_words
+from schema.without_values import without_values
 
 log = structlog.get_logger()
-
-_LONGEST_MESSAGE = 500
 
 #: every ``extensions.code`` there is; each stands in docs/frontend.md
 CODES = frozenset({
@@ -37,8 +37,8 @@ _DECLARED: tuple[tuple[type[HubError], str], ...] = (
 
 
 def refusal(error: GraphQLError, code: str) -> dict[str, Any]:
-    """An error about the request itself: it never ran, and its message speaks only of what the client sent."""
-    return _shown(error, _shortened(error.message), {"code": code})
+    """An error about the request itself: it never ran, and its message names what the client sent, without values."""
+    return _shown(error, without_values(error.message), {"code": code})
 
 
 def failure(error: GraphQLError) -> dict[str, Any]:
@@ -47,10 +47,11 @@ def failure(error: GraphQLError) -> dict[str, Any]:
     for declared, code in _DECLARED:
         if isinstance(original, declared):
             hint = {"hint": original.hint} if original.hint else {}
-            return _shown(error, original.message, {"code": code, **hint})
+            # an id that nothing is known under is the client's own text
+            return _shown(error, mask_words(original.message), {"code": code, **hint})
     if original is None and error.message.startswith("Argument "):
         # a variable that is null where a default hid that it may not be
-        return _shown(error, _shortened(error.message), {"code": "BAD_USER_INPUT"})
+        return _shown(error, without_values(error.message), {"code": "BAD_USER_INPUT"})
     return _shown(error, *_masked(error))
 
 
@@ -75,11 +76,6 @@ def internal(problem: BaseException, place: str) -> dict[str, Any]:
     reference = report(problem, place)
     return {"message": f"internal error, reference {reference}",
             "extensions": {"code": "INTERNAL", "reference": reference}}  # fmt: skip
-
-
-def _shortened(message: str) -> str:
-    # a message repeats the client's own name or value, which may be as long as the request
-    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
 
 
 def _masked(error: GraphQLError) -> tuple[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import AsyncIterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -128,3 +129,70 @@ async def test_one_failing_field_leaves_the_others(door: Door) -> None:
     assert payload["data"] == {"a": None, "b": []}
     assert payload["errors"][0]["path"] == ["a"]
     assert payload["errors"][0]["message"] == "give either id or code"
+
+
+INPUT = "mutation($i: FindPartiesInput!) { findParties(input: $i) { hasMore } }"
+
+#: what a request may get wrong with somebody's name or number in it
+WITH_VALUES: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "a field is missing": ('mutation { findParties(input: { name: "NAME", idNumber: "NUMBER" }) { hasMore } }', None),
+    "a field is missing in a variable": (INPUT, {"i": {"name": "NAME", "idNumber": "NUMBER"}}),
+    "no such enum value": (INPUT, {"i": {"name": "NUMBER", "purpose": "NAME"}}),
+    "no such enum value, quoted": ('mutation { findParties(input: { purpose: "NAME" }) { hasMore } }', None),
+    "a number for a text": (INPUT, {"i": {"idNumber": 6207251990030745, "purpose": "INTAKE"}}),
+    "a list for a text": ('{ disputes(filter: { text: ["NAME", "NUMBER"] }) { totalCount } }', None),
+    "an object for a text": ('{ dispute(code: { a: "NAME" }) { id } }', None),
+    "a text for an object": ('{ disputes(filter: "NAME") { totalCount } }', None),
+    "a text for an object in a variable": (INPUT, {"i": "NAME NUMBER"}),
+    "a text for a page": ('{ disputes(first: "NAME") { totalCount } }', None),
+    "no such member": (INPUT, {"i": {"NAME": 1, "NUMBER": 2, "purpose": "INTAKE"}}),
+    "no such member, quoted": (INPUT, {"i": {"x'NAME' found": "NAME", "purpose": "INTAKE"}}),
+    "a text where none is": ('{ disputes "NAME NUMBER" { totalCount } }', None),
+    "a block where none is": ('{ disputes """NAME NUMBER""" { totalCount } }', None),
+    "a number where none is": ("{ disputes 6207251990030745 { totalCount } }", None),
+    "a text for a name": ('query "NAME" { viewer { name } }', None),
+    "a day that is none": ('{ figures(from: "NAME", to: "NUMBER") { id } }', None),
+    "an id that is none": ('{ node(id: "NUMBER") { id } }', None),
+    "a cursor that is none": ('{ disputes(after: "NAME NUMBER") { totalCount } }', None),
+    "a code that is none": ('{ dispute(code: "NUMBER") { id } }', None),
+    "an id of an input that is none": (
+        'mutation { revealParty(input: { partyId: "NUMBER", purpose: CONTACT }) { userErrors { message } } }', None
+    ),
+    "an id of an act that is none": (
+        'mutation { acceptDispute(input: { id: "NUMBER" }) { userErrors { message hint } } }', None
+    ),
+}  # fmt: skip
+
+
+async def test_no_error_repeats_a_value(door: Door) -> None:
+    person, number = "韩磊虎", "620725199003074518"
+    for name, (query, variables) in WITH_VALUES.items():
+        filled = json.loads(json.dumps(variables or {}).replace("NAME", person).replace("NUMBER", number))
+        with capture_logs() as lines:
+            answer = str(await door.ask(query.replace("NAME", person).replace("NUMBER", number), **filled))
+        assert "message" in answer or "None" in answer, (name, answer)
+        assert not any(value in answer + str(lines) for value in (person, number, "6207251990030745")), (name, answer)
+
+
+async def test_an_error_without_values_still_says_what_to_mend(door: Door) -> None:
+    async def told(query: str, **variables: Any) -> str:
+        return str((await door.ask(query, **variables))["errors"][0]["message"])
+
+    assert await told(INPUT, i={"name": "张三"}) == (
+        "Variable '$i' has invalid value: Expected value of type 'FindPartiesInput' to include required field "
+        "'purpose'."
+    )
+    assert await told(INPUT, i={"name": "张三", "purpose": "INTAK"}) == (
+        "Variable '$i' has invalid value at .purpose: This value does not exist in 'AccessPurpose' enum. "
+        "Did you mean the enum value 'INTAKE'?"
+    )
+    assert await told('{ disputes(filter: { states: ["ASSIGNED"] }) { totalCount } }') == (
+        "Enum 'DisputeState' cannot represent non-enum value. Did you mean the enum value 'ASSIGNED'?"
+    )
+    assert await told(INPUT, i={"nam": "张三", "purpose": "INTAKE"}) == (
+        "Variable '$i' has invalid value: Expected value of type 'FindPartiesInput' not to include unknown field "
+        "'nam'. Did you mean 'name'?"
+    )
+    assert await told('{ disputes(first: "张三") { totalCount } }') == "Int cannot represent non-integer value."
+    assert await told('{ disputes "张三" { totalCount } }') == "Syntax Error: Expected Name, found String."
+    assert await told("{ disputes { totalCount } } }") == "Syntax Error: Unexpected '}'."

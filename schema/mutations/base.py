@@ -23,6 +23,7 @@ from hub.errors import (
     VersionConflictError,
 )
 from hub.once import IdempotencyMismatchError
+from hub.sealing import mask_words
 from hub.vocabulary import UserErrorCode
 from schema.context import Info
 from schema.mutations.targets import require_seen
@@ -76,7 +77,11 @@ async def answered(info: Info, payload: type[P], input: MutationInput, act: Call
         if code is None:
             raise
         error = UserError(
-            code=code, message=refused.message, field=getattr(refused, "field", None) or None, hint=refused.hint or None
+            # what is not known is the client's own text
+            code=code,
+            message=mask_words(refused.message),
+            field=getattr(refused, "field", None) or None,
+            hint=refused.hint or None,
         )
         return payload(client_mutation_id=input.client_mutation_id, user_errors=[error])
     done.client_mutation_id = input.client_mutation_id

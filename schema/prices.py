@@ -63,7 +63,7 @@ _AT_HAND = frozenset({"Facet.counts", "Vocabulary.entries"})
 #: fields that take a statement of their own, in whatever page they stand
 _ASKING = frozenset({"totalCount", "hasNextPage", "hasPreviousPage", "facets"})
 #: arguments, and fields of a filter, that look through texts
-_SEARCHING = frozenset({"text", "search"})
+_SEARCHING = frozenset({"text", "search", "subject"})
 
 
 class Kind(Enum):

@@ -101,6 +101,10 @@ async def test_a_remembered_size_is_not_taken_for_another(sqlite_door: Door) -> 
     assert "errors" not in await sqlite_door.ask_as(context, many, f={"states": ["ASSIGNED"]})
     assert "errors" in await sqlite_door.ask_as(context, many, f={"text": "x"})
     assert "errors" not in await sqlite_door.ask_as(context, many, f={"text": None})
+    # who looked at one matter looks through every entry
+    looks = many.replace("DisputeFilter", "AccessLogFilter").replace("disputes", "accessLog")
+    assert "errors" not in await sqlite_door.ask_as(context, looks, f={"kinds": ["READ"]})
+    assert "errors" in await sqlite_door.ask_as(context, looks, f={"subject": "dsp_1"})
 
 
 def test_a_spread_fragment_counts_as_often_as_it_is_spread() -> None:

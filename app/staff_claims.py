@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.access import all_roles
 from hub.errors import ConfigurationError
-from hub.principal import LOCAL, Principal, PrincipalKind
+from hub.principal import Principal, PrincipalKind, may_be_called
 from hub.settings import Settings
 from hub.vocabulary import Channel
 
@@ -26,7 +26,6 @@ _AGENCY = re.compile(r"[0-9]{12}")
 _INSTANCE = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*")
 _CHANNEL = re.compile("|".join(one.value for one in Channel))
 _MOST_VALUES = 64
-_LONGEST_NAME = 40
 
 
 class Refusal(Enum):
@@ -120,9 +119,7 @@ def _role(claims: Mapping[str, Any], names: ClaimNames) -> str:
 def _name(claims: Mapping[str, Any], names: ClaimNames) -> str:
     """The person's own name: the history names who acted by it, and accusations are kept from whom they accuse."""
     name = _claim(claims, names.name)
-    if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name.strip()) <= _LONGEST_NAME:
-        raise RefusedTokenError(Refusal.NAME)
-    if name.strip() == LOCAL.name:
+    if not isinstance(name, str) or not may_be_called(name.strip()):
         raise RefusedTokenError(Refusal.NAME)
     return name.strip()
 

@@ -6,6 +6,7 @@ no address of keys, no key of its own, no extension. The service's published key
 
 from __future__ import annotations
 
+import base64
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
@@ -114,7 +115,8 @@ class StaffTokens:
         subject, expires_at = check_claims(claims, self._rules, self._clock())
         owner = self._name_of(f"{self._rules.issuer}\0{subject}".encode())
         principal = principal_by_claims(claims, self._names, f"oidc_{owner}", expires_at)
-        return replace(principal, proof=f"{_PROOF}:{parts.algorithm}:{key.thumbprint()}:{parts.kid}")
+        mark = base64.b32encode(bytes.fromhex(owner[:10])).decode().lower()
+        return replace(principal, mark=mark, proof=f"{_PROOF}:{parts.algorithm}:{key.thumbprint()}:{parts.kid}")
 
     def _tell(self, why: Refusal) -> None:
         """Tell the operator what only they can put right; strangers' attempts are counted alone."""

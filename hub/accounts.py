@@ -16,7 +16,7 @@ from hub.access import access_of
 from hub.desk import Desk
 from hub.errors import ConfigurationError, ConflictError, NotFoundError, UserInputError
 from hub.passwords import Passwords, check_new
-from hub.principal import LOCAL, Principal, PrincipalKind
+from hub.principal import LOCAL, MARK, Principal, PrincipalKind, may_be_called
 from hub.store.ids import new_id
 from hub.store.tables import accounts, api_keys, sessions
 
@@ -99,8 +99,10 @@ async def add_account(desk: Desk, passwords: Passwords, login: str, name: str, p
         raise UserInputError(
             "a login has small letters, digits, dots, dashes", hint="e.g. li.ming; it begins with a letter."
         )
-    if not 1 <= len(name.strip()) <= 40 or name.strip() == LOCAL.name:
-        raise UserInputError("a name has 1 to 40 characters", hint="It stands in the history, e.g. 李明.")
+    if not may_be_called(name.strip()) or MARK in name:
+        raise UserInputError(
+            f"a name has 1 to 40 characters without {MARK}", hint="It stands in the history, e.g. 李明."
+        )
     grant.check()
     check_new(password, login)
     hashed, now = await passwords.hash(password), desk.clock()

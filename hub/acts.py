@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hub.errors import UserInputError
 from hub.once_key import OnceKey
+from hub.principal import RULE
 from hub.said import safe_words
 
 _LONGEST_NAME, _LONGEST_REASON = 100, 2000
@@ -21,7 +22,7 @@ class Act:
     once: OnceKey | None = None
 
     def __post_init__(self) -> None:
-        if not self.by.strip() or len(self.by) > _LONGEST_NAME or self.by.startswith("rule:"):
+        if not self.by.strip() or len(self.by) > _LONGEST_NAME or self.by.startswith(RULE):
             raise UserInputError("who decides is a name of at most 100 characters, and no rule's")
         if len(self.reason) > _LONGEST_REASON:
             raise UserInputError(f"a reason has at most {_LONGEST_REASON} characters")

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.accounts import Grant, grant_of, principal_of
 from hub.desk import Desk
 from hub.errors import ConflictError, NotFoundError, UserInputError
-from hub.principal import Principal, PrincipalKind
+from hub.principal import LOCAL, Principal, PrincipalKind
 from hub.sessions import hash_of
 from hub.store.ids import new_id
 from hub.store.tables import api_keys
@@ -56,7 +56,7 @@ def _key(row: Any) -> ApiKey:
 
 async def issue_key(desk: Desk, name: str, grant: Grant, days: int) -> tuple[ApiKey, str]:
     """A new key of that consumer, and itself, which nobody can show again. Raises UserInputError, ConflictError."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name == LOCAL.name:
         raise UserInputError("a consumer's name has small letters, digits, dots, dashes", hint="e.g. court-platform.")
     if not 1 <= days <= LONGEST_DAYS:
         raise UserInputError(f"a key lives 1 to {LONGEST_DAYS} days")

@@ -26,6 +26,7 @@ from hub.errors import ConflictError, DeadlinePassedError, UserInputError
 from hub.matter import Matter, dispute_of_referral, open_in, own_of
 from hub.model import SHANGHAI, shanghai_midnight
 from hub.outbox import Draft, enqueue
+from hub.principal import shown_name
 from hub.referrals import messages_of
 from hub.said import LONGEST_FACTS, words_of
 from hub.store.lookup import AnyRow
@@ -82,7 +83,7 @@ class Handed:
         """What every command says of the record it answers."""
         return {
             "native_id": self.record.native_id, "native_no": self.record.native_no,
-            "hand_over": self.row.source_event_id, "at": self.matter.at, "by": self.matter.act.by,
+            "hand_over": self.row.source_event_id, "at": self.matter.at, "by": shown_name(self.matter.act.by),
         }  # fmt: skip
 
     @property

@@ -22,6 +22,7 @@ from hub.matter import Matter, opened
 from hub.model import PartyFacts
 from hub.outbox import Draft, enqueue
 from hub.parties import opened_parties
+from hub.principal import shown_name
 from hub.referral_acts import handed
 from hub.referral_standing import Own, to_json
 from hub.said import LONGEST_FACTS, words_of
@@ -197,7 +198,7 @@ async def _command(matter: Matter, anchor: AnyRow, target: Target, matters: Matt
                 raise MissingFieldError(f"the court wants {role_field}", field=role_field)
     earlier = next((one for one in matter.records if one.instance == target.instance), None)
     return Refer(
-        at=matter.at, by=matter.act.by, dispute_code=row.code, title=row.title, claim=matters.claim.strip(),
+        at=matter.at, by=shown_name(matter.act.by), dispute_code=row.code, title=row.title, claim=matters.claim.strip(),
         facts=matters.facts.strip() or row.summary, words=matters.words.strip() or matter.act.reason.strip(),
         category=row.category, region_code=row.region_code, address=row.address_text,
         amount_cny=Decimal(row.amount_cny) if row.amount_cny else None, parties=parties,

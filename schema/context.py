@@ -73,7 +73,7 @@ class Context:
     @property
     def decider(self) -> str:
         """Whose act a mutation is, as the history names them."""
-        return self.principal.name
+        return self.principal.signature
 
     @property
     def store(self) -> Store:

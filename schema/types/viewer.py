@@ -23,7 +23,10 @@ class Role:
 
 @strawberry.type(description="Whoever asks.")
 class Viewer:
-    name: str = strawberry.field(description="As the history names who acted.")
+    name: str = strawberry.field(description="The person's or program's name.")
+    signature: str = strawberry.field(
+        description="As the history names them: the name, and a mark behind it where the sign-on service gave the name."
+    )
     role: Role = strawberry.field(description="The kind of consumer.")
     regions: list[str] = strawberry.field(description="Codes of the regions whose subtrees are theirs.")
     instances: list[str] = strawberry.field(description="The configured partners whose records are theirs.")
@@ -46,6 +49,7 @@ def viewer_of(info: Info) -> Viewer:
     principal, access = info.context.principal, info.context.access
     return Viewer(
         name=principal.name,
+        signature=principal.signature,
         role=Role(code=access.role, zh=access.zh, en=access.en),
         regions=list(principal.regions),
         instances=list(principal.instances),

@@ -21,9 +21,11 @@ from app.refusals import refusal, system_words
 from app.staff_claims import claim_names
 from app.staff_keys import published_keys
 from connectors import registry
+from hub import key_file
 from hub.backup import DATA, KEYS
 from hub.errors import HubError, TransientError
-from hub.sealing import KeyRing, load_or_create_master_key
+from hub.rotations import all_rotations, held_until
+from hub.sealing import fingerprint_of
 from hub.settings import Settings, load_settings, unknown_variables
 from hub.store import guard, migrate
 from hub.store.engine import Store, open_store
@@ -134,12 +136,11 @@ def _key_file(file: Path, sealed_with: str | None) -> Iterator[Finding]:
     if rights & 0o077:
         yield Finding(FAIL, what, f"{file} is open to others ({rights:o})", f"chmod 600 {file}")
     try:
-        # it exists: nothing is made
-        fingerprint = KeyRing(load_or_create_master_key(file)).fingerprint
+        held = [fingerprint_of(key) for key in key_file.load(file)]
     except HubError as exc:
         yield Finding(FAIL, what, str(exc), exc.hint)
         return
-    if sealed_with not in (None, fingerprint):
+    if sealed_with is not None and sealed_with not in held:
         yield Finding(
             FAIL, what, f"{file} is not the key this database was sealed with", "Put back the copy that belongs to it."
         )
@@ -251,6 +252,8 @@ async def _database(settings: Settings, county: str | None) -> AsyncIterator[Fin
         try:
             async for finding in _inside(store):
                 yield finding
+            async for finding in _rotated(store, settings):
+                yield finding
             async for finding in _saved(store, settings):
                 yield finding
         finally:
@@ -299,20 +302,68 @@ async def _inside(store: Store) -> AsyncIterator[Finding]:
             yield Finding(level, "PostgreSQL", str(version_num // 10_000), todo)
 
 
+def _held(file: Path) -> set[str]:
+    """The fingerprints of the keys in the file; empty where it cannot be read, which is told elsewhere."""
+    try:
+        return {fingerprint_of(key) for key in key_file.load(file)}
+    except HubError:
+        return set()
+
+
+async def _rotated(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    """Whether a change of keys is unfinished, or left something behind."""
+    what, held = "rotation", _held(settings.key_file)
+    async with store.read() as connection:
+        found = await all_rotations(connection)
+        until = await held_until(connection, datetime.now(UTC))
+        key = await connection.scalar(select(store_identity.c.value).where(store_identity.c.name == KEY))
+    for one in found:
+        name = one.kind.lower()
+        if one.finished_at is None:
+            yield Finding(
+                WARN, what, f"of the {name}, begun {one.started_at:%Y-%m-%d %H:%M} UTC, "
+                + ("is running" if until else "is unfinished"),
+                "It ends by itself." if until else f"`dispute-hub rotate {name}` goes on with it.",
+            )  # fmt: skip
+            if one.kind == "KEY" and held and one.old not in held:
+                yield Finding(
+                    FAIL, what, f"{settings.key_file} lacks {one.old}, which some values still want",
+                    "Add the line of its copy to the file.",
+                )  # fmt: skip
+    if key not in held:
+        return
+    retired = {one.old for one in found if one.kind == "KEY" and one.finished_at is not None} - {key}
+    if left := sorted(retired & held):
+        yield Finding(
+            WARN, what, f"{settings.key_file} still holds {', '.join(left)}, which opens nothing any more",
+            "Copy the file from the machine where the rotation ran, or take out that line.",
+        )  # fmt: skip
+    if waiting := sorted(held - retired - {key} - {one.old for one in found}):
+        yield Finding(
+            WARN, what, f"{', '.join(waiting)} lies in {settings.key_file} and is not in force yet",
+            "`dispute-hub rotate key` puts it in force.",
+        )  # fmt: skip
+
+
 async def _saved(store: Store, settings: Settings) -> AsyncIterator[Finding]:
-    """Whether there is a copy of the present master key, and a backup of late, as far as this database knows."""
+    """Whether there is a copy of each master key still wanted, and a backup of late, as far as this database knows."""
     c = backups.c
     async with store.read() as connection:
         key = await connection.scalar(select(store_identity.c.value).where(store_identity.c.name == KEY))
-        copied = await connection.scalar(select(func.max(c.at)).where(c.kind == KEYS, c.key_fingerprint == key))
+        at = select(c.key_fingerprint, func.max(c.at).label("at")).where(c.kind == KEYS).group_by(c.key_fingerprint)
+        copied = {row.key_fingerprint: row.at for row in await connection.execute(at)}
         saved = await connection.scalar(select(func.max(c.at)).where(c.kind == DATA))
-    if key is not None and copied is None:
+        retired = {one.old for one in await all_rotations(connection) if one.finished_at is not None}
+    held = _held(settings.key_file)
+    wanted = set() if key is None else {key} | (held - retired if key in held else set())
+    if missing := sorted(wanted - copied.keys()):
         yield Finding(
-            WARN, "key copy", f"no copy of the master key {key} is known",
+            WARN, "key copy", f"no copy of the master key {', '.join(missing)} is known",
             "`dispute-hub backup keys FOLDER` on another disk: without the key no backup is worth anything.",
         )  # fmt: skip
-    elif copied is not None:
-        yield Finding(OK, "key copy", f"of {copied:%Y-%m-%d}; whether it is still there only you can see")
+    elif wanted:
+        oldest = min(copied[one] for one in wanted)
+        yield Finding(OK, "key copy", f"of {oldest:%Y-%m-%d}; whether it is still there only you can see")
     days = settings.backup_within_days
     if not days:
         return

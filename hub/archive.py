@@ -82,13 +82,13 @@ class SealedReader:
             salt, sealed_with = bytes.fromhex(self.about["salt"]), str(self.about["sealedWith"])
         except (ValueError, KeyError, TypeError) as exc:
             raise DamagedError("its head cannot be read") from exc
-        if sealed_with != keys.fingerprint:
+        if not keys.holds(sealed_with):
             raise UserInputError(
                 f"the archive was sealed with the key {sealed_with}, this is the key {keys.fingerprint}",
                 hint="Give the right one with --key-file.",
             )
         self._file, self._bound, self._place = file, magic + header, 0
-        self._cipher = keys.archive_cipher(salt)
+        self._cipher = keys.archive_cipher(salt, sealed_with)
         self._opened, self._next, self._is_done = bytearray(), file.read(_LENGTH.size), False
 
     def read(self, size: int) -> bytes:

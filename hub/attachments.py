@@ -264,7 +264,9 @@ async def _store(
     contents = [
         {
             "id": got.id, "county": desk.county, "content_hash": got.content_hash, "media_type": got.media_type,
-            "bytes": got.size, "created_at": now, "wrapped": got.wrapped, "body_sealed": got.body_sealed,
+            "bytes": got.size, "created_at": now, "body_sealed": got.body_sealed,
+            # sealed before this write began: the master key may have changed since
+            "wrapped": desk.keys.renew_data_key(got.wrapped, got.id),
         }
         for _, got in stored
         if got.wrapped is not None

@@ -21,14 +21,17 @@ from typing import Any, BinaryIO, cast
 
 import orjson
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import key_file
 from hub.archive import DamagedError, SealedReader, SealedWriter
 from hub.desk import Desk
 from hub.errors import ConflictError, UserInputError
-from hub.sealing import KeyRing
+from hub.sealing import KeyRing, fingerprint_of
 from hub.store.ids import new_id
 from hub.store.rows import count, kinds_of, lines_of
-from hub.store.tables import backups, metadata
+from hub.store.tables import backups, metadata, rotations
+from hub.store_identity import KEY, identity
 
 SUFFIX = ".hubbackup"
 DATA, KEYS, RESTORED = "DATA", "KEYS", "RESTORED"
@@ -56,6 +59,8 @@ class Manifest:
     tables: dict[str, tuple[list[tuple[str, str]], int]]
     #: SHA-256 of each file inside
     members: dict[str, str]
+    #: of a key that was being replaced at that moment: some values may still want it
+    older_key: str = ""
 
     @property
     def rows(self) -> int:
@@ -88,7 +93,7 @@ async def make(desk: Desk, file: Path, sealing: KeyRing, advance: Advance) -> Ma
         writer = SealedWriter(out, sealing, {"county": desk.county, "madeAt": desk.clock().isoformat()})
         manifest = await _write(desk, writer, advance)
         writer.close()
-    return Made(file, await remember(desk, DATA, file), manifest)
+    return Made(file, await remember(desk, DATA, file, manifest.key_fingerprint), manifest)
 
 
 @contextlib.contextmanager
@@ -136,6 +141,7 @@ async def _write(desk: Desk, writer: SealedWriter, advance: Advance) -> Manifest
             members[name] = hashlib.sha256(content).hexdigest()
 
         async with desk.store.snapshot() as connection:
+            sealed_with, older_key = await _keys_of(connection)
             revision = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
             total = sum([await count(connection, table.name) for table in metadata.sorted_tables])
             for table in metadata.sorted_tables:
@@ -153,20 +159,28 @@ async def _write(desk: Desk, writer: SealedWriter, advance: Advance) -> Manifest
                 advance(rows - told, total)
                 tables[str(table.name)] = (kinds_of(table), rows)
         manifest = Manifest(
-            _version(), revision, desk.county, desk.keys.fingerprint, desk.clock(), desk.store.kind, tables, members
-        )
+            _version(), revision, desk.county, sealed_with or desk.keys.fingerprint, desk.clock(), desk.store.kind,
+            tables, members, older_key,
+        )  # fmt: skip
         put(_MANIFEST, orjson.dumps(manifest))
     return manifest
 
 
-async def remember(desk: Desk, kind: str, file: Path) -> int:
-    """Note what was saved; returns its size in bytes."""
+async def _keys_of(connection: AsyncConnection) -> tuple[str, str]:
+    """The master key that the store is sealed with at this moment, and the one that is being replaced; '' for none."""
+    c = rotations.c
+    older = select(c.old).where(c.kind == "KEY", c.finished_at.is_(None))
+    return (await identity(connection)).get(KEY, ""), await connection.scalar(older) or ""
+
+
+async def remember(desk: Desk, kind: str, file: Path, fingerprint: str = "") -> int:
+    """Note what was saved; returns its size in bytes. ``fingerprint``: of the master key it is or wants."""
     place, size = whereabouts(file)
     async with desk.store.write() as tx:
         await tx.execute(
             backups.insert().values(
                 id=new_id("bak", desk.county), county=desk.county, kind=kind, at=desk.clock(),
-                key_fingerprint=desk.keys.fingerprint, place=place, size_bytes=size,
+                key_fingerprint=fingerprint or desk.keys.fingerprint, place=place, size_bytes=size,
             )
         )  # fmt: skip
     return size
@@ -236,22 +250,27 @@ def _read_manifest(content: bytes) -> Manifest:
         raise DamagedError("its manifest cannot be read") from exc
 
 
-def copy_key(key_file: Path, folder: Path, desk: Desk, forbidden: set[Path]) -> Path:
-    """Copy the master key into ``folder``; the same copy again is no mistake. Raises UserInputError, OSError.
+def copy_keys(file: Path, folder: Path, desk: Desk, forbidden: set[Path]) -> dict[str, Path]:
+    """Copy each master key of the file into ``folder``; the same copy again is no mistake.
 
-    ``forbidden``: folders that hold what the key opens, and the one it lies in.
+    Returns the copies by the keys' fingerprints. ``forbidden``: folders that hold what the keys open, and the one they
+    lie in. Raises UserInputError, ConfigurationError, OSError.
     """
     there = folder.resolve()
     if there in {one.resolve() for one in forbidden} or any(there.glob(f"*{SUFFIX}")):
         raise UserInputError(
             f"{folder} holds the key itself or data that it opens", hint="Keys are kept apart: another disk, a safe."
         )
-    content = key_file.read_bytes()
-    copy = folder / f"dispute-hub-{desk.county}-{desk.keys.fingerprint}.key"
+    return {fingerprint_of(key): _copy_key(key, folder, desk.county) for key in key_file.load(file)}
+
+
+def _copy_key(key: bytes, folder: Path, county: str) -> Path:
+    content = key_file.as_lines([key])
+    copy = folder / f"dispute-hub-{county}-{fingerprint_of(key)}.key"
     try:
         descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
     except FileExistsError:
-        if copy.read_bytes() == content:
+        if copy.read_bytes().split() == content.split():
             return copy
         raise UserInputError(f"{copy} is there and another", hint="Look at it, then name another folder.") from None
     with os.fdopen(descriptor, "wb") as out:

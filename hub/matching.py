@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub import party_index
 from hub.edges import RULE_1, RULE_2, RULE_3, RULE_4, Edge, related
 from hub.store.lookup import chunks
 from hub.store.tables import case_records, parties
@@ -125,7 +126,8 @@ async def quoted_edges(tx: AsyncConnection, quoted: Collection[tuple[str, str, s
 async def _candidates(tx: AsyncConnection, record_ids: Collection[str]) -> set[frozenset[str]]:
     """Pairs that share an identifier or a phone, one of them in ``record_ids``."""
     pairs: set[frozenset[str]] = set()
-    for column in (parties.c.id_index, parties.c.phone_index):
+    slot = await party_index.live_slot(tx)
+    for column in (party_index.column(party_index.ID, slot), party_index.column(party_index.PHONE, slot)):
         mine: dict[str, set[str]] = defaultdict(set)
         for part in chunks(record_ids):
             query = select(parties.c.record_id, column).where(parties.c.record_id.in_(part), column.is_not(None))
@@ -147,7 +149,10 @@ async def _sides(tx: AsyncConnection, record_ids: Iterable[str]) -> dict[str, Si
     people: dict[str, list[Person]] = defaultdict(list)
     wanted: Sequence[str] = sorted(record_ids)
     for part in chunks(wanted):
-        query = select(parties.c.record_id, parties.c.id_index, parties.c.phone_index, parties.c.name_plain)
+        query = select(
+            parties.c.record_id, party_index.compared(party_index.ID), party_index.compared(party_index.PHONE),
+            parties.c.name_plain,
+        )  # fmt: skip
         for record_id, id_index, phone_index, name in await tx.execute(query.where(parties.c.record_id.in_(part))):
             people[record_id].append(Person(id_index, phone_index, name))
     sides: dict[str, Side] = {}

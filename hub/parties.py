@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.desk import Desk
 from hub.identity_numbers import birth_date, is_valid_organisation, is_valid_person
 from hub.model import PartyFacts, clean_text, plain_name
+from hub.party_index import indexed
 from hub.said import safe_words
 from hub.sealing import is_masked, mask_identity, mask_phone
 from hub.store.lookup import AnyRow, chunks
@@ -86,8 +87,8 @@ def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: P
         "name": safe_words(party.name),
         "name_plain": plain_name(safe_words(party.name)),
         "id_type": safe_words(party.id_type),
-        "id_mask": "", "id_sealed": None, "id_index": None, "id_is_valid": None,
-        "phone_mask": "", "phone_sealed": None, "phone_index": None,
+        "id_mask": "", "id_sealed": None, "id_index": None, "id_index_2": None, "id_is_valid": None,
+        "phone_mask": "", "phone_sealed": None, "phone_index": None, "phone_index_2": None,
         "region_code": safe_words(party.region_code),
         "address": safe_words(party.address),
         "sex": party.sex.value,
@@ -101,7 +102,7 @@ def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: P
         born = birth_date(number) if is_person else None
         row["id_mask"] = mask_identity(clean_text(number)[0])
         row["id_sealed"] = _seal(desk, number, party_id, "id_sealed")
-        row["id_index"] = desk.keys.blind_index("id", number)
+        row |= indexed(desk.keys, "id", number)
         row["id_is_valid"] = is_valid_person(number) if is_person else is_valid_organisation(number)
         row["birth_year"] = born.year if born else None
     if phone and is_masked(phone):
@@ -109,7 +110,7 @@ def party_row(desk: Desk, party_id: str, record_id: str, position: int, party: P
     elif phone:
         row["phone_mask"] = mask_phone(clean_text(phone)[0])
         row["phone_sealed"] = _seal(desk, phone, party_id, "phone_sealed")
-        row["phone_index"] = desk.keys.blind_index("phone", phone)
+        row |= indexed(desk.keys, "phone", phone)
     return row
 
 

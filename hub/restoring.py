@@ -19,13 +19,12 @@ from hub.desk import utc_now
 from hub.errors import ConfigurationError, ConflictError, UserInputError
 from hub.inbox import key_owner
 from hub.outbox import STARTED
-from hub.sealing import KeyRing
+from hub.sealing import CONTENT, KeyRing
 from hub.store import guard, migrate, rows
 from hub.store.engine import Store
 from hub.store.ids import new_id
 from hub.store.tables import APPEND_ONLY, backups, data_keys, outbound_messages, parties, sessions
-from hub.store.tables.identity import store_identity
-from hub.store_identity import KEY
+from hub.store_identity import KEY, follow, identity
 from hub.vocabulary import MessageState
 
 #: filled by `migrate`: a database that holds nothing else is empty
@@ -83,11 +82,16 @@ def _require_ours(manifest: Manifest, keys: KeyRing, county: str) -> None:
         raise ConfigurationError(
             f"the archive is of county {manifest.county}, the settings say {county}", hint="Check [hub] county."
         )
-    if manifest.key_fingerprint != keys.fingerprint:
+    if not keys.use(manifest.key_fingerprint):
         raise ConfigurationError(
             f"what is in the archive is sealed with the master key {manifest.key_fingerprint}, "
             f"here lies {keys.fingerprint}",
             hint="Put the copy of that key where master_key_file names it.",
+        )
+    if manifest.older_key and not keys.holds(manifest.older_key):
+        raise ConfigurationError(
+            f"the archive was made while the master key {manifest.older_key} was replaced, and wants that one too",
+            hint="Add the line of its copy to the file that master_key_file names.",
         )
     if not migrate.knows(manifest.revision):
         raise UserInputError(
@@ -132,9 +136,11 @@ async def _require_whole(tx: AsyncConnection, manifest: Manifest, keys: KeyRing)
             raise DamagedError(f"{name} has not the rows of its manifest")
     if gone := await tx.run_sync(guard.missing, [table.name for table in APPEND_ONLY]):
         raise ConflictError(f"the database did not take the triggers {', '.join(gone)}", hint="Please report it.")
-    sealed_with = await tx.scalar(select(store_identity.c.value).where(store_identity.c.name == KEY))
-    if sealed_with not in (None, keys.fingerprint):
+    known = await identity(tx)
+    if known.get(KEY, keys.fingerprint) != keys.fingerprint:
         raise DamagedError("its database names another master key than its manifest")
+    if CONTENT in known:
+        follow(keys, known)
     query = select(data_keys).where(data_keys.c.wrapped.is_not(None)).limit(_SAMPLE)
     for one in await tx.execute(query):
         keys.open_data_key(one.wrapped, key_owner(one.instance, one.native_id))

@@ -1,9 +1,12 @@
 """What must not be read from the disk is sealed here: fields, raw items, and the keyed hashes that find and compare.
 
-From one master key (32 bytes) each purpose gets a key of its own by HKDF. A *field* is sealed with AES-256-GCM bound
+From a master key (32 bytes) each purpose gets a key of its own by HKDF. A *field* is sealed with AES-256-GCM bound
 to its table, row and column, so that a sealed value copied elsewhere does not open. A record's raw items are sealed
 under a data key of that record, which is stored wrapped: destroy the wrapped key and no copy can be read again.
 Identifiers and phones are found through a keyed blind index and shown through a mask.
+
+A ring may hold several master keys: it opens with each and seals with one. The keys of the index and of content hashes
+do not change with the master key: they are kept in the database, wrapped by it.
 """
 
 from __future__ import annotations
@@ -12,9 +15,8 @@ import hashlib
 import hmac
 import os
 import re
-import stat
 import zlib
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -27,6 +29,8 @@ from hub.identity_numbers import is_valid_person
 _NONCE = 12
 _OTHER_KEY = "Is this the master key it was sealed with?"
 KEY_BYTES = 32
+#: by which the key of content hashes is kept
+CONTENT = "CONTENT_KEY"
 
 #: identifiers and phones inside words: 18 or 15 digit identity numbers, 11-digit mobile and dashed landline numbers
 _IDENTITY = re.compile(r"(?<!\d)(?:\d{6}[ -]?\d{8}[ -]?\d{3}[\dXx]|\d{15})(?!\d)")
@@ -87,100 +91,218 @@ def _plain_number(value: str) -> str:
     return "".join(value.translate(_FULL_WIDTH_DIGITS).split()).replace("-", "").upper()
 
 
-def load_or_create_master_key(path: Path) -> bytes:
-    """The master key in ``path`` (64 hex digits), made on first use with owner-only rights.
+class _Master:
+    """What one master key gives."""
 
-    Raises ConfigurationError when the file is no key. Whoever loses it loses every sealed value.
-    """
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        key = os.urandom(KEY_BYTES)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
-        except FileExistsError:
-            # another process made it between our look and our write
-            return load_or_create_master_key(path)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(key.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return key
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigurationError(f"the master key {path} cannot be read", hint="Check the file's owner.") from exc
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ConfigurationError(f"{path} is no master key", hint="It holds 64 hexadecimal digits; restore your copy.")
-    return key
-
-
-class KeyRing:
-    """All keyed operations of one hub. Holds key material: never log or pickle it."""
+    __slots__ = ("archive", "content", "field", "fingerprint", "index", "kept", "wrap")
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != KEY_BYTES:
             raise ConfigurationError("the master key must be 32 bytes", hint="Check master_key_file.")
-        self._field = AESGCM(self._derive(master_key, b"field"))
-        self._wrap = AESGCM(self._derive(master_key, b"wrap"))
-        self._index_key = self._derive(master_key, b"index")
-        self._hash_key = self._derive(master_key, b"content")
-        self._archive_key = self._derive(master_key, b"archive")
+        self.field = AESGCM(_derive(master_key, b"field"))
+        self.wrap = AESGCM(_derive(master_key, b"wrap"))
+        self.kept = AESGCM(_derive(master_key, b"kept-keys"))
+        self.index = _derive(master_key, b"index")
+        self.content = _derive(master_key, b"content")
+        self.archive = _derive(master_key, b"archive")
         #: tells two master keys apart, and nothing about either
-        self.fingerprint = self._derive(master_key, b"fingerprint")[:8].hex()
+        self.fingerprint = fingerprint_of(master_key)
 
-    @staticmethod
-    def _derive(master_key: bytes, purpose: bytes) -> bytes:
-        return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"dispute-hub/1/" + purpose).derive(master_key)
+    def __repr__(self) -> str:
+        return "_Master(…)"
+
+
+def _derive(master_key: bytes, purpose: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"dispute-hub/1/" + purpose).derive(master_key)
+
+
+def fingerprint_of(master_key: bytes) -> str:
+    """16 hexadecimal digits by which a master key is named."""
+    return _derive(master_key, b"fingerprint")[:8].hex()
+
+
+class KeyRing:
+    """All keyed operations of one hub. Holds key material: never log or pickle it.
+
+    It seals with one master key, the first until ``use`` names another, and opens with every key it has. Keys are
+    never taken out of a ring: a process forgets a retired one when it ends.
+    """
+
+    def __init__(self, *master_keys: bytes, reload: Callable[[], Sequence[bytes]] | None = None) -> None:
+        """``reload`` reads the key file anew: asked where a value does not open, and for a key that is not here."""
+        made = [_Master(key) for key in master_keys]
+        self._current = made[0]
+        self._masters = {one.fingerprint: one for one in made}
+        self._reload = reload
+        #: whether the database's own keys are worked with, or those that the master key gave a database at first
+        self._has_kept = False
+        self._hash_key = self._current.content
+        #: by slot: one, and two while the index is rotated
+        self._index_keys = {1: self._current.index}
+        self._slot = 1
 
     def __repr__(self) -> str:
         return "KeyRing(…)"
+
+    # which keys
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the key that is sealed with."""
+        return self._current.fingerprint
+
+    def holds(self, fingerprint: str) -> bool:
+        """Whether the key of this name is here, or in the key file by now."""
+        return fingerprint in self._masters or (self._look_again() and fingerprint in self._masters)
+
+    def use(self, fingerprint: str) -> bool:
+        """Seal with this key from now on. False where it is not here."""
+        if self._current.fingerprint != fingerprint:
+            if not self.holds(fingerprint):
+                return False
+            self._current = self._masters[fingerprint]
+            if not self._has_kept:
+                self._hash_key, self._index_keys = self._current.content, {1: self._current.index}
+        return True
+
+    def _look_again(self) -> bool:
+        """Whether the key file holds a key that was not known."""
+        if self._reload is None:
+            return False
+        try:
+            found = [_Master(key) for key in self._reload()]
+        except ConfigurationError:
+            # whoever asked is told that a key is missing
+            return False
+        new = {one.fingerprint: one for one in found if one.fingerprint not in self._masters}
+        self._masters.update(new)
+        return bool(new)
+
+    def _open(self, sealed: bytes, place: bytes, cipher: Callable[[_Master], AESGCM]) -> bytes:
+        """Raises InvalidTag where no key opens it."""
+        tried: set[str] = set()
+        while True:
+            others = [one for one in self._masters.values() if one is not self._current]
+            for master in (self._current, *others):
+                if master.fingerprint in tried:
+                    continue
+                try:
+                    return cipher(master).decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
+                except InvalidTag:
+                    tried.add(master.fingerprint)
+            # another process may seal with a key that came into the file since
+            if not self._look_again():
+                raise InvalidTag
+
+    def _is_current(self, sealed: bytes, place: bytes, cipher: AESGCM) -> bool:
+        try:
+            cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
+        except InvalidTag:
+            return False
+        return True
 
     # fields
 
     def seal_field(self, value: str, *, table: str, row: str, column: str) -> bytes:
         """Seal one value for exactly this place."""
-        nonce = os.urandom(_NONCE)
-        return nonce + self._field.encrypt(nonce, value.encode(), f"{table}/{row}/{column}".encode())
+        return _seal(self._current.field, value.encode(), f"{table}/{row}/{column}".encode())
 
     def open_field(self, sealed: bytes, *, table: str, row: str, column: str) -> str:
         """The value sealed for this place. Raises UnreadableError."""
         try:
-            plain = self._field.decrypt(sealed[:_NONCE], sealed[_NONCE:], f"{table}/{row}/{column}".encode())
+            return self._open(sealed, f"{table}/{row}/{column}".encode(), lambda one: one.field).decode()
         except InvalidTag as exc:
             raise UnreadableError("a sealed field does not open", hint=_OTHER_KEY) from exc
-        return plain.decode()
+
+    def renew_field(self, sealed: bytes, *, table: str, row: str, column: str) -> bytes:
+        """The same value under the key that is sealed with now; unchanged where it is. Raises UnreadableError."""
+        if self._is_current(sealed, f"{table}/{row}/{column}".encode(), self._current.field):
+            return sealed
+        value = self.open_field(sealed, table=table, row=row, column=column)
+        return self.seal_field(value, table=table, row=row, column=column)
+
+    # the index and content hashes
 
     def blind_index(self, kind: str, value: str) -> str:
         """Equal values of one kind (``id``, ``phone``) give equal text; nothing else can be told from it."""
-        message = f"{kind}/{_plain_number(value)}".encode()
-        return hmac.digest(self._index_key, message, "sha256")[:16].hex()
+        return _index(self._index_keys[self._slot], kind, value)
+
+    def blind_indexes(self, kind: str, value: str) -> dict[int, str]:
+        """The index for every slot that is to be filled: two while the index is rotated."""
+        return {slot: _index(key, kind, value) for slot, key in self._index_keys.items()}
 
     def content_hash(self, content: bytes) -> str:
         """Keyed hash of content, to compare without revealing."""
         return hashlib.blake2b(content, key=self._hash_key, digest_size=16).hexdigest()
 
-    def archive_cipher(self, salt: bytes) -> AESGCM:
-        """The cipher of one archive alone, by its salt."""
+    # keys that the database keeps, wrapped
+
+    def take_kept(self, content: str, indexes: Mapping[int, str], slot: int) -> None:
+        """Work with these wrapped keys; ``slot`` is the one that is looked up. Raises UnreadableError."""
+        self._hash_key = self._open_kept(content, CONTENT)
+        self._index_keys = {number: self._open_kept(wrapped, index_name(number)) for number, wrapped in indexes.items()}
+        self._slot, self._has_kept = slot, True
+
+    def kept(self, under: str | None = None) -> dict[str, str]:
+        """The keys worked with, by name, wrapped by the master key of this name or the one that is sealed with."""
+        cipher = (self._masters[under] if under else self._current).kept
+        keys = {CONTENT: self._hash_key, **{index_name(slot): key for slot, key in self._index_keys.items()}}
+        return {name: _seal(cipher, key, name.encode()).hex() for name, key in keys.items()}
+
+    def new_kept(self, name: str) -> str:
+        """A fresh random key of this name, wrapped."""
+        return _seal(self._current.kept, os.urandom(KEY_BYTES), name.encode()).hex()
+
+    def _open_kept(self, wrapped: str, name: str) -> bytes:
+        try:
+            return self._open(bytes.fromhex(wrapped), name.encode(), lambda one: one.kept)
+        except (InvalidTag, ValueError) as exc:
+            raise UnreadableError(f"the kept key {name} does not open", hint=_OTHER_KEY) from exc
+
+    # archives
+
+    def archive_cipher(self, salt: bytes, fingerprint: str | None = None) -> AESGCM:
+        """The cipher of one archive alone, by its salt, under the key of this name or the one that is sealed with."""
+        master = self._masters[fingerprint] if fingerprint else self._current
         derivation = HKDF(hashes.SHA256(), KEY_BYTES, salt=salt, info=b"dispute-hub/1/archive")
-        return AESGCM(derivation.derive(self._archive_key))
+        return AESGCM(derivation.derive(master.archive))
 
     # data keys of records
 
     def new_data_key(self, owner: str) -> tuple[DataKey, bytes]:
         """A fresh data key and its wrapped form; ``owner`` (instance/native id) is bound into the wrapping."""
-        raw, nonce = os.urandom(KEY_BYTES), os.urandom(_NONCE)
-        return DataKey(raw), nonce + self._wrap.encrypt(nonce, raw, owner.encode())
+        raw = os.urandom(KEY_BYTES)
+        return DataKey(raw), _seal(self._current.wrap, raw, owner.encode())
 
     def open_data_key(self, wrapped: bytes, owner: str) -> DataKey:
         """The data key inside. Raises UnreadableError."""
+        return DataKey(self._unwrap(wrapped, owner))
+
+    def renew_data_key(self, wrapped: bytes, owner: str) -> bytes:
+        """The same data key wrapped by the key that is sealed with now. Raises UnreadableError."""
+        if self._is_current(wrapped, owner.encode(), self._current.wrap):
+            return wrapped
+        return _seal(self._current.wrap, self._unwrap(wrapped, owner), owner.encode())
+
+    def _unwrap(self, wrapped: bytes, owner: str) -> bytes:
         try:
-            return DataKey(self._wrap.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], owner.encode()))
+            return self._open(wrapped, owner.encode(), lambda one: one.wrap)
         except InvalidTag as exc:
             raise UnreadableError("a data key does not open", hint=_OTHER_KEY) from exc
+
+
+def _seal(cipher: AESGCM, plain: bytes, place: bytes) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + cipher.encrypt(nonce, plain, place)
+
+
+def _index(key: bytes, kind: str, value: str) -> str:
+    return hmac.digest(key, f"{kind}/{_plain_number(value)}".encode(), "sha256")[:16].hex()
+
+
+def index_name(slot: int) -> str:
+    """By which the index key of a slot is kept."""
+    return f"INDEX_KEY_{slot}"
 
 
 class DataKey:

@@ -20,6 +20,7 @@ class FencedStore(Store):
 
     def __init__(self, store: Store, claim: Claim) -> None:
         super().__init__(store.engine, store.turns)
+        self.before_write = store.before_write
         self._claim = claim
 
     @asynccontextmanager

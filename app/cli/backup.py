@@ -74,24 +74,31 @@ def keys(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Copy the master key into a folder apart from the data, and note that there is a copy."""
+    """Copy the master key into a folder apart from the data, and note that there is a copy.
+
+    Where the key file holds several, because the key is being changed, each gets a file of its own.
+    """
     from app.cli.output import emit_json, say
     from hub import backup
 
-    async def run(hub: Hub) -> dict[str, Any]:
+    async def run(hub: Hub) -> list[dict[str, Any]]:
         settings = hub.settings
         apart_from = {
             settings.data_dir, settings.key_file.parent, *await backup.saved_places(hub.desk, backup.DATA)
         }  # fmt: skip
-        copy = backup.copy_key(settings.key_file, folder, hub.desk, apart_from)
-        await backup.remember(hub.desk, backup.KEYS, copy)
-        return {"file": str(copy), "keyFingerprint": hub.desk.keys.fingerprint}
+        copies = backup.copy_keys(settings.key_file, folder, hub.desk, apart_from)
+        for fingerprint, copy in copies.items():
+            await backup.remember(hub.desk, backup.KEYS, copy, fingerprint)
+        ours = hub.desk.keys.fingerprint
+        found = [{"file": str(copy), "keyFingerprint": fingerprint} for fingerprint, copy in copies.items()]
+        return sorted(found, key=lambda one: one["keyFingerprint"] != ours)
 
     found = with_hub(config, run)
     if as_json:
-        emit_json(found)
+        emit_json({**found[0], "others": found[1:]})
         return
-    say(f"the master key {found['keyFingerprint']} lies in {found['file']}")
+    for place, one in enumerate(found):
+        say(f"{'another' if place else 'the'} master key {one['keyFingerprint']} lies in {one['file']}")
 
 
 @app.command()
@@ -107,6 +114,7 @@ def verify(file: Archive, key_file: KeyFile = None, config: Config = None, as_js
     say(
         f"whole: {count(manifest.rows)} rows of {clock(manifest.made_at)}, county {manifest.county}, "
         f"step {manifest.revision}, master key {manifest.key_fingerprint}"
+        + (f" and {manifest.older_key}" if manifest.older_key else "")
     )
 
 
@@ -158,21 +166,23 @@ def restore(
 
 
 def _ring(file: Path) -> KeyRing:
-    """The key in a file that is there: here none is ever made. Raises ConfigurationError."""
+    """The keys in a file that is there: here none is ever made. Raises ConfigurationError."""
+    from hub import key_file
     from hub.errors import ConfigurationError
-    from hub.sealing import KeyRing, load_or_create_master_key
+    from hub.sealing import KeyRing
 
     if not file.exists():
         raise ConfigurationError(
             f"the key {file} is not there", hint="Put your copy of it there, readable by the hub's user alone."
         )
-    return KeyRing(load_or_create_master_key(file))
+    return KeyRing(*key_file.load(file))
 
 
 def _shown(manifest: Manifest) -> dict[str, Any]:
     return {
         "madeAt": manifest.made_at, "county": manifest.county, "revision": manifest.revision,
         "hubVersion": manifest.hub_version, "database": manifest.database,
-        "keyFingerprint": manifest.key_fingerprint, "rows": manifest.rows,
+        "keyFingerprint": manifest.key_fingerprint, "olderKeyFingerprint": manifest.older_key or None,
+        "rows": manifest.rows,
         "tables": {name: number for name, (_, number) in manifest.tables.items()},
     }  # fmt: skip

@@ -27,6 +27,7 @@ from app.cli import (
     quarantine,
     reconcile,
     replay,
+    rotate,
     sandbox,
     schema,
     serving,
@@ -90,6 +91,7 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(access.app, name="access")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(rotate.app, name="rotate")
 app.add_typer(connectors.app, name="connectors")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(outbox.app, name="outbox")

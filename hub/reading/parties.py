@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.party_index import ID, compared
 from hub.sight import Sight
 from hub.store.tables import case_records, parties
 
@@ -62,7 +63,7 @@ async def of_records(
 
 def _of_disputes(sight: Sight, dispute_ids: Iterable[str]) -> Select[Any]:
     return (
-        select(*_COLUMNS, parties.c.id_index, parties.c.name_plain, case_records.c.dispute_id)
+        select(*_COLUMNS, compared(ID), parties.c.name_plain, case_records.c.dispute_id)
         .join(case_records, case_records.c.id == parties.c.record_id)
         .where(case_records.c.dispute_id.in_(list(dispute_ids)), sight.records())
         .order_by(case_records.c.received_at, case_records.c.id, parties.c.position)

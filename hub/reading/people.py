@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import plain_name
+from hub.party_index import ID, PHONE, column, live_slot
 from hub.reading import parties as party_rows
 from hub.reading import records
 from hub.reading.parties import PartyRow
@@ -48,14 +49,14 @@ class Matches:
         return list(ids)
 
 
-async def by_id_index(connection: AsyncConnection, sight: Sight, indexes: Collection[str]) -> Matches:
-    """Who has one of these identity numbers, told by their keyed index."""
-    return await _matches(connection, sight, parties.c.id_index.in_(list(indexes)))
+async def by_id_index(tx: AsyncConnection, sight: Sight, indexes: Collection[str]) -> Matches:
+    """Who has one of these identity numbers, told by their keyed index of now: within a write the keys stay."""
+    return await _matches(tx, sight, column(ID, await live_slot(tx)).in_(list(indexes)))
 
 
-async def by_phone_index(connection: AsyncConnection, sight: Sight, indexes: Collection[str]) -> Matches:
-    """Who can be reached under one of these phone numbers."""
-    return await _matches(connection, sight, parties.c.phone_index.in_(list(indexes)))
+async def by_phone_index(tx: AsyncConnection, sight: Sight, indexes: Collection[str]) -> Matches:
+    """Who can be reached under one of these phone numbers; likewise within a write."""
+    return await _matches(tx, sight, column(PHONE, await live_slot(tx)).in_(list(indexes)))
 
 
 async def by_name(connection: AsyncConnection, sight: Sight, beginning: str, regions: Sequence[str] | None) -> Matches:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -116,6 +116,8 @@ class Store:
         self.has_one_writer = self.kind == "sqlite"
         self._steady = engine if self.has_one_writer else engine.execution_options(isolation_level="REPEATABLE READ")
         self.turns = turns or (Turns() if self.has_one_writer else NoTurns())
+        #: the first act of every write
+        self.before_write: Callable[[AsyncConnection], Awaitable[None]] | None = None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -142,7 +144,22 @@ class Store:
             connection = await connection.execution_options(hub_write=True)
             async with connection.begin():
                 turn.begun()
+                if self.before_write is not None:
+                    await self.before_write(connection)
                 yield connection
+
+    async def overwrite_log(self) -> None:
+        """Leave nothing that was overwritten in SQLite's log either, as far as readers let it; else nothing.
+
+        What PostgreSQL keeps of old rows goes with its VACUUM.
+        """
+        if not self.has_one_writer:
+            return
+        async with self.engine.connect() as connection:
+            # beside SQLAlchemy, which would begin a transaction: inside one there is no checkpoint
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            for pragma in ("busy_timeout = 2000", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_MS}"):
+                await (await driver.execute(f"PRAGMA {pragma}")).close()
 
     async def close(self) -> None:
         """Give all connections back."""

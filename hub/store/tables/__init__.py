@@ -26,6 +26,7 @@ from hub.store.tables.parties import parties
 from hub.store.tables.records import case_records, mapping_worklist, record_entries, record_unknown_codes
 from hub.store.tables.reference import agencies, native_codes, regions
 from hub.store.tables.referrals import referrals
+from hub.store.tables.rotations import rotations
 from hub.store.tables.search import search_terms
 from hub.store.tables.sync import (
     breakers,
@@ -91,6 +92,7 @@ __all__ = [
     "record_unknown_codes",
     "referrals",
     "regions",
+    "rotations",
     "search_terms",
     "sessions",
     "sign_in_failures",

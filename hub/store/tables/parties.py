@@ -21,12 +21,15 @@ parties = Table(
     Column("id_type", Text, nullable=False),
     Column("id_mask", Text, nullable=False),
     Column("id_sealed", LargeBinary),
+    #: two slots, of which one is looked up (``hub.party_index``) and the other is empty but during a rotation
     Column("id_index", Text),
+    Column("id_index_2", Text),
     #: NULL: none or masked; false: wrong check digit, kept all the same
     Column("id_is_valid", Boolean),
     Column("phone_mask", Text, nullable=False),
     Column("phone_sealed", LargeBinary),
     Column("phone_index", Text),
+    Column("phone_index_2", Text),
     Column("region_code", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("sex", Text, nullable=False),
@@ -34,4 +37,6 @@ parties = Table(
     UniqueConstraint("record_id", "position"),
     Index("ix_parties_id_index", "id_index"),
     Index("ix_parties_phone_index", "phone_index"),
+    Index("ix_parties_id_index_2", "id_index_2"),
+    Index("ix_parties_phone_index_2", "phone_index_2"),
 )

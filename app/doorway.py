@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.certificates import check_own
 from app.refusal import refusal
 from hub.errors import ConfigurationError
 from hub.settings import Settings
@@ -63,9 +64,11 @@ class Standing:
         return "https" if self.certificate is not None else "http"
 
     def check(self, *, anybody_may_ask: bool) -> None:
-        """Raises ConfigurationError where others could reach it and something is missing for that."""
+        """Raises ConfigurationError where others could reach it and something is missing, or TLS is impossible."""
         if (self.certificate is None) is not (self.certificate_key is None):
             raise ConfigurationError("[hub] tls_cert_file and tls_key_file belong together", hint="Give both or none.")
+        if self.certificate is not None and self.certificate_key is not None:
+            check_own(self.certificate, self.certificate_key)
         if self.is_loopback:
             return
         if not self.names:

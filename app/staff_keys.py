@@ -18,6 +18,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from app.certificates import check_trusted
 from app.strict_reading import read_base64url, read_object
 from hub.errors import HubError, TransientError
 from hub.settings import Settings, encrypted_address
@@ -190,7 +191,9 @@ class KeyService:
 
 
 def key_service(settings: Settings) -> KeyService:
-    """The service of the settings."""
+    """The service of the settings. Raises ConfigurationError where ``oidc_ca_file`` cannot be used."""
+    if settings.oidc_ca_file is not None:
+        check_trusted("oidc_ca_file", settings.oidc_ca_file)
     return KeyService(settings.oidc_issuer, settings.oidc_jwks_url, settings.oidc_ca_file)
 
 

@@ -387,8 +387,11 @@ def load_settings(file: Path | None = None) -> Settings:
         mistakes = [_explain(error, where) for error in exc.errors(include_url=False, include_input=False)]
         raise ConfigurationError("; ".join(mistakes), hint="docs/operator.md lists every setting.") from None
     except SettingsError as exc:
+        named = re.search(r'"(\w+)"', str(exc))
+        variable = f"HUB_{named[1].upper()}" if named else "a variable"
         raise ConfigurationError(
-            f"the environment: {exc}", hint="Lists and tables are written as JSON there."
+            f"{variable} is not readable",
+            hint='Lists and tables are JSON there: ["127.0.0.1"], {"a": "b"}.',
         ) from None
 
 
@@ -432,11 +435,12 @@ def _read(file: Path) -> dict[str, Any]:
 def _explain(error: ErrorDetails, where: str) -> str:
     """One sentence: file or variable, key, what is wrong, what is possible."""
     path = [str(part) for part in error["loc"]]
-    variable = "HUB_" + "__".join(path).upper()
-    if path and any(name.upper() == variable for name in os.environ):
-        where = variable
+    given = {name.upper() for name in os.environ}
+    # an item of a list stands in its list's variable
+    variables = ("HUB_" + "__".join(path[:length]).upper() for length in range(len(path), 0, -1))
+    where = next((one for one in variables if one in given), where)
     model: type[BaseModel] = Settings
-    key = path[-1] if path else ""
+    key = ".".join(path)
     table = "[hub]"
     if path[:1] == ["instances"] and len(path) > 1:
         model, table, key = InstanceSettings, f"[instances.{path[1]}]", ".".join(path[2:])

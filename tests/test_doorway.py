@@ -14,14 +14,17 @@ from typing import Any
 import aiohttp
 import httpx2
 import pytest
+from cryptography.hazmat.primitives import serialization
 from websockets import Origin, Subprotocol
 from websockets.asyncio.client import connect
 
 from app.authentication import COOKIE, SECURE_COOKIE, Authentication
 from app.doorway import Standing, standing_of
+from app.staff_keys import key_service
 from app.web import create_app, server
 from hub.accounts import Grant, add_account
 from hub.desk import Desk
+from hub.errors import ConfigurationError
 from hub.passwords import Passwords
 from hub.settings import Settings
 from hub.store.engine import open_store
@@ -188,3 +191,31 @@ async def test_below_a_path_everything_lies_below_it(desk: Desk) -> None:
         assert '"/hub/graphql"' in query_page.text and '"/graphql"' not in query_page.text
         left = await client.post("/hub/sign-out", headers=cookie)
         assert left.headers["location"] == "/hub/sign-in"
+
+
+async def test_files_of_tls_that_cannot_serve_say_why_before_anybody_connects(tmp_path: Path) -> None:
+    trust = authority(tmp_path)
+    cert, key = trust.sign("127.0.0.1")
+    _, another = trust.sign("other.example")
+    Standing(certificate=cert, certificate_key=key).check(anybody_may_ask=True)
+    junk, missing, locked = tmp_path / "junk", tmp_path / "missing", tmp_path / "locked"
+    junk.write_text("junk")
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    formats = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked.write_bytes(private.private_bytes(*formats, serialization.BestAvailableEncryption(b"secret")))
+    for pair, told in (
+        ((missing, key), "tls_cert_file .*missing cannot be read: No such file"),
+        ((cert, missing), "tls_key_file .*missing cannot be read: No such file"),
+        ((cert, tmp_path), "cannot be read: Is a directory"), ((junk, key), "are no certificate and key"),
+        ((cert, junk), "are no certificate and key"), ((cert, another), "is not the key of"),
+        ((cert, locked), "is locked by a password"), ((cert, None), "belong together"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigurationError, match=told) as refused:
+            Standing(certificate=pair[0], certificate_key=pair[1]).check(anybody_may_ask=True)
+        assert refused.value.hint
+    for file, told in (
+        (missing, "oidc_ca_file .*missing cannot be read"),
+        (junk, "oidc_ca_file .*holds no certificates"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            key_service(Settings(oidc_issuer="https://sso.example", oidc_audience="hub", oidc_ca_file=file))

@@ -167,3 +167,19 @@ def test_an_unknown_instance_is_told_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         _load(tmp_path, COURT).instance("police")
     assert "court" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("127.0.0.1", "HUB_TRUSTED_PROXIES is not readable"),
+        ('["nonsense"]', "HUB_TRUSTED_PROXIES: [hub] trusted_proxies.0: a proxy is named by its address"),
+    ],
+)
+def test_a_list_in_the_environment_is_named_when_it_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, value: str, told: str
+) -> None:
+    monkeypatch.setenv("HUB_TRUSTED_PROXIES", value)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    assert told in refused.value.message and refused.value.hint

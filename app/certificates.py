@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from hub.errors import ConfigurationError
 
@@ -33,6 +36,11 @@ def check_own(certificate: Path, key: Path) -> None:
             f"[hub] {certificate} and {key} are no certificate and key",
             hint="tls_cert_file holds the certificate and those that signed it, tls_key_file its key, both in PEM.",
         ) from None
+
+
+def ends_at(certificate: Path) -> datetime:
+    """Until when browsers accept the server's own certificate; to be asked of one that was checked."""
+    return x509.load_pem_x509_certificates(certificate.read_bytes())[0].not_valid_after_utc
 
 
 def check_trusted(name: str, file: Path) -> None:

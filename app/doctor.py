@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.certificates import check_own, ends_at
 from app.hook_address import hook_address
 from app.layout import strange_parts
 from app.refusals import refusal, system_words
@@ -34,6 +35,8 @@ from hub.store.tables.identity import store_identity
 from hub.store_identity import COUNTY, KEY
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
+#: before its end a certificate is warned of
+_CERTIFICATE_DAYS = 21
 _OURS = ("hub", "connectors", "schema", "sync_jobs", "app")
 _LEAST_DISK = 2 << 30
 _WANTED_PRAGMAS = {"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "recursive_triggers": "1",
@@ -66,7 +69,7 @@ async def examine(find: Callable[[], Path | None]) -> list[Finding]:
     findings += [finding async for finding in _database(settings, identity.get(COUNTY))]
     for name in sorted(settings.instances):
         findings += _secret_file(settings, name)
-    findings += _webhooks(settings)
+    findings += [*_webhooks(settings), *_tls(settings)]
     findings += [finding async for finding in _sign_on(settings)]
     findings += await asyncio.gather(*(_instance(settings, name) for name in sorted(settings.instances)))
     return findings
@@ -219,6 +222,23 @@ async def _sign_on(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(
                 FAIL, what, f"{issuer} has no key for {', '.join(settings.oidc_algorithms)}", "Set oidc_algorithms."
             )
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    """The certificate, where the hub itself speaks HTTPS."""
+    certificate, key = settings.tls_cert_file, settings.tls_key_file
+    if certificate is None or key is None:
+        return
+    try:
+        check_own(certificate, key)
+    except HubError as exc:
+        yield Finding(FAIL, "certificate", exc.message, exc.hint)
+        return
+    ends = ends_at(certificate)
+    days = (ends - datetime.now(UTC)).days
+    told = f"{certificate} ends on {ends:%Y-%m-%d}"
+    level = OK if days >= _CERTIFICATE_DAYS else WARN if days >= 0 else FAIL
+    yield Finding(level, "certificate", told, "" if level is OK else "Renew it, then start `serve` anew.")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

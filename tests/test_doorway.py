@@ -19,6 +19,7 @@ from websockets import Origin, Subprotocol
 from websockets.asyncio.client import connect
 
 from app.authentication import COOKIE, SECURE_COOKIE, Authentication
+from app.doctor import FAIL, OK, WARN, _tls
 from app.doorway import Standing, standing_of
 from app.staff_keys import key_service
 from app.web import create_app, server
@@ -219,3 +220,14 @@ async def test_files_of_tls_that_cannot_serve_say_why_before_anybody_connects(tm
     ):
         with pytest.raises(ConfigurationError, match=told):
             key_service(Settings(oidc_issuer="https://sso.example", oidc_audience="hub", oidc_ca_file=file))
+
+
+def test_doctor_warns_before_the_certificate_ends(tmp_path: Path) -> None:
+    trust = authority(tmp_path)
+    for days, level in ((40, OK), (10, WARN), (-2, FAIL)):
+        cert, key = trust.sign("127.0.0.1", days=days)
+        (found,) = _tls(Settings(tls_cert_file=cert, tls_key_file=key))
+        assert (found.level, "ends on" in found.found) == (level, True)
+    (found,) = _tls(Settings(tls_cert_file=cert, tls_key_file=tmp_path / "nowhere"))
+    assert found.level == FAIL and "cannot be read" in found.found
+    assert list(_tls(Settings())) == []

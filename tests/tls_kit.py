@@ -16,17 +16,17 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs for names and addresses; everything it makes lies in ``folder`` and lives for an hour."""
+    """Signs for names and addresses; everything it makes lies in ``folder`` and lives for an hour, or as told."""
 
     folder: Path
     name: x509.Name
     key: ec.EllipticCurvePrivateKey
 
-    def sign(self, *names: str) -> tuple[Path, Path]:
+    def sign(self, *names: str, days: float = 1 / 24) -> tuple[Path, Path]:
         """A certificate for these hosts, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         hosts = x509.SubjectAlternativeName([_host(name) for name in names])
-        made = _builder(_name(names[0]), self.name, key).add_extension(hosts, critical=False)
+        made = _builder(_name(names[0]), self.name, key, days).add_extension(hosts, critical=False)
         cert, private = self.folder / f"{names[0]}.pem", self.folder / f"{names[0]}.key"
         cert.write_bytes(made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         private.write_bytes(
@@ -50,12 +50,15 @@ def authority(folder: Path) -> Authority:
     return Authority(folder, name, key)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: float = 1 / 24
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
+    ends = now + datetime.timedelta(days=days)
     return (
         x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .serial_number(x509.random_serial_number()).not_valid_before(ends - datetime.timedelta(days=400))
+        .not_valid_after(ends)
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from hub import key_file, rotating_index, rotating_key
 from hub.sealing import KeyRing, fingerprint_of
 
@@ -144,3 +146,19 @@ def test_the_command_line_wants_a_copy_and_says_what_needs_which_key(run: Run, t
     file.write_text("0" * 63)
     broken = run("rotate", "status")
     assert broken.code == 2 and "is no master key" in broken.err and "0" * 63 not in broken.err
+
+
+def test_on_postgresql_it_asks_for_the_other_machines_first(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_DATABASE_URL", database.url)
+    assert run("migrate").code == 0
+    first = run("rotate", "key", "--without-copy")
+    if database.kind == "sqlite":
+        assert first.code == 0 and "no copy of it is known" in first.out
+        return
+    assert first.code == 2 and "none of them has the new key" in first.err and "--prepare" in first.err
+    assert run("rotate", "key", "--without-copy", "--prepare").code == 0
+    assert run("rotate", "key", "--without-copy").code == 0
+    assert run("rotate", "key", "--without-copy", "--one-machine").code == 0
+    assert len(run("rotate", "status", "--json").json["rotations"]) == 2

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from hub import backup, key_file, rotating_key, rotations
+from hub.attachments import Outcome, seal, settle, waiting
 from hub.errors import ConfigurationError, ConflictError, HubError
 from hub.restoring import restore
 from hub.rotations import all_rotations, turn
 from hub.sealing import KeyRing
 from hub.store.engine import open_store
-from hub.store.tables import inbox_items, parties
+from hub.store.tables import attachment_contents, attachments, inbox_items, parties
+from sync_jobs.lease import FencedStore
+from sync_jobs.queue import Queue
 
 from .databases import Database, SqliteDatabases
+from .files_kit import JPEG
 from .hub_kit import COUNTY, deliver, row
 from .rotation_kit import KEY_MOMENTS, held, killed_at, opened_hub, opens, quiet, time_passes
 
@@ -309,3 +314,35 @@ async def test_no_key_is_told(
     told += [record.getMessage() for record in caplog.records]
     for key in keys:
         assert not [one for one in told if key in one or repr(bytes.fromhex(key)) in one]
+
+
+async def test_what_was_sealed_before_a_write_began_is_kept_under_the_key_of_the_write(
+    database: Database, file: Path
+) -> None:
+    async with opened_hub(database.url, file) as worker, opened_hub(database.url, file) as other:
+        await deliver(worker, [row("a1")])
+        queue = Queue(worker.store, COUNTY)
+        assert await queue.enqueue("pull:court", "court", worker.clock())
+        claim = await queue.claim("w", worker.clock(), 3600)
+        assert claim is not None
+        fenced = replace(worker, store=FencedStore(worker.store, claim))
+        now = worker.clock()
+        async with worker.store.write() as tx:
+            await tx.execute(
+                attachments.insert().values(
+                    id="att", county=COUNTY, instance="court", record_id=await tx.scalar(select(parties.c.record_id)),
+                    ref_hash="r", position=0, kind="OTHER", name="a.jpg", classification="INTERNAL", state="PENDING",
+                    attempts=0, next_try_at=now, first_seen_at=now,
+                )
+            )  # fmt: skip
+            (waits,) = await waiting(tx, "court", worker.clock(), 10)
+        sealed = seal(fenced, JPEG)
+        await rotating_key.rotate(other, file, quiet)
+        assert await settle(fenced, [Outcome(waits, sealed)]) == 1
+        await deliver(fenced, [row("a2")])
+        new = KeyRing(*key_file.load(file))
+        async with other.store.read() as connection:
+            (content,) = (await connection.execute(select(attachment_contents))).all()
+        assert new.open_data_key(content.wrapped, content.id).open(content.body_sealed, content.id) == JPEG
+        there, opened = await opens(other, new)
+        assert there == opened > 0

@@ -196,12 +196,12 @@ async def test_another_machine_gets_the_new_key_before_it_is_in_force(
 
 
 async def test_a_machine_without_the_new_key_writes_nothing_and_says_why(
-    database: Database, file: Path, tmp_path: Path
+    lone_database: Database, file: Path, tmp_path: Path
 ) -> None:
     theirs = tmp_path / "other machine.key"
-    async with opened_hub(database.url, file) as desk:
+    async with opened_hub(lone_database.url, file) as desk:
         theirs.write_bytes(file.read_bytes())
-        async with opened_hub(database.url, theirs) as far:
+        async with opened_hub(lone_database.url, theirs) as far:
             await rotating_key.rotate(desk, file, quiet)
             with pytest.raises(ConfigurationError, match="not in the key file here") as told:
                 await deliver(far, [row("a1")])
@@ -210,14 +210,14 @@ async def test_a_machine_without_the_new_key_writes_nothing_and_says_why(
             await deliver(far, [row("a1")])
     theirs.write_text("0" * 64)
     with pytest.raises(ConfigurationError, match="is not the key"):
-        async with opened_hub(database.url, theirs):
+        async with opened_hub(lone_database.url, theirs):
             pass
 
 
 async def test_a_key_file_that_cannot_be_written_stops_it_before_anything_changed(
-    file: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+    file: Path, lone_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with opened_hub(database.url, file) as desk:
+    async with opened_hub(lone_database.url, file) as desk:
         before = file.read_bytes()
 
         def refuses(*_: object, **__: object) -> int:
@@ -233,10 +233,10 @@ async def test_a_key_file_that_cannot_be_written_stops_it_before_anything_change
 
 
 async def test_archives_of_before_while_and_after_come_back_with_their_keys(
-    database: Database, file: Path, tmp_path: Path, _sqlite: SqliteDatabases
+    lone_database: Database, file: Path, tmp_path: Path, _sqlite: SqliteDatabases
 ) -> None:
     sealing = KeyRing(b"s" * 32)
-    async with opened_hub(database.url, file) as desk:
+    async with opened_hub(lone_database.url, file) as desk:
         await deliver(desk, [row(f"a{number}") for number in range(3)])
         old = file.read_bytes()
         before = await backup.make(desk, tmp_path / "before", sealing, quiet)
@@ -288,11 +288,11 @@ def held_in(content: bytes) -> str:
 
 
 async def test_no_key_is_told(
-    database: Database, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    lone_database: Database, file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
-    async with opened_hub(database.url, file) as desk:
+    async with opened_hub(lone_database.url, file) as desk:
         await deliver(desk, [row("a1")])
         with killed_at("_renew:2"):
             await rotating_key.rotate(desk, file, quiet)

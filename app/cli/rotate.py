@@ -79,7 +79,7 @@ def rotate_key(
     say(f"the key {done.old} opens nothing any more but backups made until now: {_kept(copies)}")
     if not is_saved:
         note("Next: `dispute-hub backup keys FOLDER`: of the new key no copy is known.")
-    note("Where other machines open this database, copy the key file to them once more.")
+    note("If other machines open this database, copy the key file to them once more.")
 
 
 @app.command("index")

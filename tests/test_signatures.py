@@ -13,6 +13,7 @@ from hub import api_keys
 from hub.accounts import Grant, add_account
 from hub.desk import Desk
 from hub.errors import UserInputError
+from hub.outbox import command_of, with_key
 from hub.passwords import Passwords
 from hub.principal import LOCAL, Principal, shown_name
 from hub.sessions import sign_in
@@ -22,9 +23,10 @@ from schema.build import new_context
 from schema.context import Context
 
 from .databases import Database
-from .hub_kit import open_desk
+from .hub_kit import deliver, open_desk
 from .sign_on_kit import SignOn, outcomes, sign_on
-from .test_graphql_workflow import WALK_IN, DeskDoor, at_work
+from .test_graphql_workflow import WALK_IN, DeskDoor
+from .test_workflow import at_work, filed
 
 PASSWORD, CENTRE = "correct horse battery", Grant("centre_operator")
 
@@ -81,6 +83,25 @@ async def test_two_people_of_one_name_stay_two_in_the_history_and_in_what_is_don
     assert kept == signatures and signatures <= told
     # partners are told the name alone
     assert {shown_name(one) for one in signatures} == {"李明"}
+
+
+async def test_partners_are_told_the_name_and_nothing_of_its_mark(desk: Desk, service: SignOn) -> None:
+    there = await by_token(service)
+    await deliver(desk, [filed()])
+    door = TheirDoor(desk, there)
+    found = await door.data("{ disputes { edges { node { referrals { id } } } } }")
+    (one,) = found["disputes"]["edges"][0]["node"]["referrals"]
+    taken = await door.referral(
+        "acceptReferral", "AcceptReferralInput", id=one["id"], isSuitable=True, hasConsent=True
+    )  # fmt: skip
+    ended = await door.referral(
+        "concludeReferral", "ConcludeReferralInput", id=one["id"], outcome="AGREED", agreementNo="X1"
+    )
+    assert taken["userErrors"] == ended["userErrors"] == []
+    async with desk.store.read() as connection:
+        (row,) = (await connection.execute(with_key())).all()
+    command = command_of(desk, row)
+    assert command is not None and command.by == "李明" != there.signature
 
 
 async def test_no_name_of_a_token_makes_the_signature_of_somebody_else(desk: Desk, service: SignOn) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.desk import Desk
-from hub.errors import UnloggedError
+from hub.errors import ConfigurationError, UnloggedError
 from hub.principal import Principal
 from hub.sealing import mask_words
 from hub.store.ids import new_id
@@ -112,7 +112,7 @@ async def log_first(desk: Desk, look: Look) -> None:
     try:
         async with desk.store.write() as tx:
             await write(tx, desk, look)
-    except (SQLAlchemyError, OSError) as exc:
+    except (SQLAlchemyError, OSError, ConfigurationError) as exc:
         raise UnloggedError from exc
 
 
@@ -142,6 +142,11 @@ class AccessLog:
     def waiting(self) -> int:
         """How many reads are not written yet."""
         return len(self._waiting)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to write failed: then nothing is read."""
+        return self._is_failing
 
     def take_place(self) -> None:
         """Call it before anything is read, then ``note`` or ``give_back``. Raises UnloggedError."""
@@ -191,7 +196,8 @@ class AccessLog:
                 # a commit whose answer was lost may have been one
                 await insert_or_ignore(tx, access_log, rows)
             is_written = True
-        except (SQLAlchemyError, OSError) as exc:
+        # whatever it is (the disk, the database, a master key that this machine lacks): it is tried again
+        except Exception as exc:
             if self._report is not None and not was_failing:
                 self._report(exc)
         finally:

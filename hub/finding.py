@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.access_log import Look, Subjects, write
 from hub.desk import Desk
-from hub.errors import UnloggedError, UserInputError
+from hub.errors import ConfigurationError, UnloggedError, UserInputError
 from hub.look_limits import require_room
 from hub.model import plain_name
 from hub.principal import Principal
@@ -80,7 +80,7 @@ async def find_parties(
                 searched=f"{wanted.detail.name}/{wanted.value}",
             )  # fmt: skip
             await write(tx, desk, look)
-    except (SQLAlchemyError, OSError) as exc:
+    except (SQLAlchemyError, OSError, ConfigurationError) as exc:
         raise UnloggedError from exc
     return found
 

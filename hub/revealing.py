@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.access_log import Look, Subjects, write
 from hub.desk import Desk
-from hub.errors import NotFoundError, UnloggedError, UserInputError
+from hub.errors import ConfigurationError, NotFoundError, UnloggedError, UserInputError
 from hub.look_limits import require_room
 from hub.parties import opened_number
 from hub.principal import Principal
@@ -56,7 +56,7 @@ async def reveal_party(
                 raise NotFoundError("no such party", hint="Take its id of a record or dispute.", field="partyId")
             seen = Subjects(id for id in (row.dispute_id, row.record_id, row.id) if id)
             await write(tx, desk, Look(principal, AccessKind.REVEAL, seen, purpose, details=wanted))
-    except (SQLAlchemyError, OSError) as exc:
+    except (SQLAlchemyError, OSError, ConfigurationError) as exc:
         raise UnloggedError from exc
     shown = {detail: opened_number(desk, row, _COLUMNS[detail]) or None for detail in wanted}
     return Revealed(shown.get(PartyDetail.ID_NUMBER), shown.get(PartyDetail.PHONE))

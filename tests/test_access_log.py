@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from app.web import create_app
 from hub.access_log import AccessLog, Look, Subjects, log_first
 from hub.desk import Desk
+from hub.errors import ConfigurationError, UnloggedError
 from hub.principal import LOCAL, Principal, PrincipalKind
 from hub.store import tables
 from hub.store.engine import open_store
@@ -140,6 +141,23 @@ async def test_a_log_that_cannot_be_written_refuses_reads_until_it_can(desk: Des
         await log.close()
         # the read that was shown is there after all, and the cause was told once
         assert (len(await entries(desk)), len(told)) == (2, 1)
+
+
+async def test_a_machine_that_lacks_the_new_master_key_shows_nothing_until_it_has_it(desk: Desk) -> None:
+    async def lacks(_: object) -> None:
+        raise ConfigurationError("the database is sealed with a key that is not here")
+
+    log = AccessLog(desk, flush_s=0.01, pause_s=0.01)
+    async with door(desk, log) as client:
+        desk.store.before_write = lacks
+        assert (await ask(client, "{ disputes { totalCount } }")).status_code == 200
+        await _until(lambda: log.is_failing)
+        assert (await ask(client, "{ disputes { totalCount } }")).status_code == 503
+        with pytest.raises(UnloggedError):
+            await log_first(desk, Look(CLERK, AccessKind.FILE))
+        desk.store.before_write = None
+        await _until(lambda: log.waiting == 0)
+        assert (await ask(client, "{ disputes { totalCount } }")).status_code == 200
 
 
 async def _until(is_so: Any) -> None:

@@ -65,15 +65,19 @@ async def prepare(desk: Desk, file: Path) -> str:
     """
     async with turn(desk, KEY) as (_, unfinished):
         if unfinished is not None:
-            return unfinished.new
+            raise ConflictError("a rotation of the key is unfinished", hint="First `dispute-hub rotate key`.")
         return await _prepared(desk, file) or _lay_beside(file)
 
 
-async def is_prepared(desk: Desk, file: Path) -> bool:
-    """Whether a key waits in the file that was never in force here, or takes over already."""
+async def is_unfinished(desk: Desk) -> bool:
+    """Whether a new key is in force and something of the old one may be left."""
     async with desk.store.read() as connection:
-        unfinished = any(one.kind == KEY and one.finished_at is None for one in await all_rotations(connection))
-    return unfinished or bool(await _prepared(desk, file))
+        return any(one.kind == KEY and one.finished_at is None for one in await all_rotations(connection))
+
+
+async def is_prepared(desk: Desk, file: Path) -> bool:
+    """Whether a key waits in the file that was never in force here."""
+    return bool(await _prepared(desk, file))
 
 
 async def copies_of(desk: Desk, fingerprint: str) -> list[str]:

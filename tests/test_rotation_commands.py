@@ -17,7 +17,7 @@ from hub.sealing import KeyRing, fingerprint_of
 from .cli_kit import ROOT, Run, clean_environment
 from .databases import Database
 from .hub_kit import deliver, row
-from .rotation_kit import held, opened_hub, opens, quiet, time_passes
+from .rotation_kit import held, killed_at, opened_hub, opens, quiet, time_passes
 
 SERVES = """
 import asyncio, sys, threading
@@ -107,6 +107,18 @@ async def test_another_process_reads_and_writes_while_a_rotation_is_killed_and_g
         assert (await opens(desk, KeyRing(old)))[1] == 0
 
 
+def _killed_once(folder: Path) -> None:
+    async def die() -> None:
+        database = f"sqlite+aiosqlite:///{folder / 'data' / 'hub.db'}"
+        async with opened_hub(database, folder / "data" / "master.key") as desk:
+            await time_passes(desk)
+            with killed_at("_pass:1"):
+                await rotating_key.rotate(desk, folder / "data" / "master.key", quiet)
+            await time_passes(desk)
+
+    asyncio.run(die())
+
+
 def test_the_command_line_wants_a_copy_and_says_what_needs_which_key(run: Run, tmp_path: Path) -> None:
     assert run("migrate").code == 0
     file, safe = tmp_path / "data" / "master.key", tmp_path / "safe"
@@ -137,6 +149,15 @@ def test_the_command_line_wants_a_copy_and_says_what_needs_which_key(run: Run, t
     assert "index" in run("rotate", "status").out
     levels = {one["what"]: one["level"] for one in run("doctor", "--json").json}
     assert "rotation" not in levels and levels["key copy"] == levels["master key"] == "OK"
+
+    # one that was killed needs no copy of the key it put in force, and is gone on with
+    _killed_once(tmp_path)
+    (unfinished,) = [one for one in run("doctor", "--json").json if one["what"] == "rotation"]
+    assert "is unfinished" in unfinished["found"] and unfinished["todo"] == "`dispute-hub rotate key` goes on with it."
+    assert run("rotate", "index").code == run("rotate", "key", "--prepare").code == 1
+    again = run("rotate", "key", "--json").json
+    assert (again["old"], held(file)) == (new, [again["new"]]) and not again["isNewSaved"]
+    new, old = again["new"], new
 
     # a second machine's file that kept the old line is told of
     file.write_bytes(file.read_bytes() + (safe / f"dispute-hub-620725-{old}.key").read_bytes())

@@ -42,16 +42,18 @@ def rotate_key(
 
     async def run(hub: Hub) -> tuple[str, Rotation | None, list[str], bool]:
         desk, file = hub.desk, hub.settings.key_file
-        goes_on = await rotating_key.is_prepared(desk, file)
+        # what an unfinished one had to prove it has proved: it may always be gone on with
+        goes_on = await rotating_key.is_unfinished(desk)
         present = desk.keys.fingerprint
-        if not without_copy and not await rotating_key.copies_of(desk, present):
+        if not (goes_on or without_copy or await rotating_key.copies_of(desk, present)):
             raise UserInputError(
                 f"no copy of the master key {present} is known; backups made until now need it",
                 hint="First `dispute-hub backup keys FOLDER`, or --without-copy.",
             )
         if is_preparing:
             return await rotating_key.prepare(desk, file), None, [], False
-        if hub.store.kind == "postgresql" and not (goes_on or is_alone):
+        may_be_elsewhere = hub.store.kind == "postgresql" and not is_alone
+        if may_be_elsewhere and not (goes_on or await rotating_key.is_prepared(desk, file)):
             raise UserInputError(
                 "other machines may open this database, and none of them has the new key",
                 hint="First --prepare and copy the key file to each; or say --one-machine.",

@@ -152,7 +152,8 @@ def _filings(sight: Sight, start: date, end: date, region: str | None) -> Subque
         .where(*in_scope).subquery("units")
     )  # fmt: skip
     one = select(units.c.key, units.c.record_id, units.c.dispute_id).where(units.c.place == 1).subquery("filings")
-    same_unit = and_(rec.channel == Channel.LITIGATION.value, rec.unit_key != "", present)
+    # what a hidden record says of a filing is not told by a seen one either
+    same_unit = and_(rec.channel == Channel.LITIGATION.value, rec.unit_key != "", present, sight.records())
     diverted = (
         select(rec.unit_key)
         .join(referrals, referrals.c.record_id == rec.id)

@@ -137,7 +137,7 @@ async def test_an_act_of_the_hub_leads_to_the_record_it_is_about(door: Door) -> 
     dispute = county.dispute(1)
     record = county.record(1, dispute)
     county.event(1, Kind.LINKED, dispute_id=dispute, source="hub", data={"record": record})
-    county.event(2, Kind.MERGED, dispute_id=dispute, source="hub", data={"into": "dsp_620725_000009"})
+    county.event(2, Kind.MERGED, dispute_id=dispute, source="hub", data={"into": county.dispute(9)})
     await county.write(door.store)
     query = """{ dispute(id: "dsp_620725_000001") { history { edges { node { text source record { id } } } } } }"""
     linked, merged = (edge["node"] for edge in (await door.data(query))["dispute"]["history"]["edges"])

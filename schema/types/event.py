@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -22,6 +22,9 @@ from schema.types.reference import Agency, agency_of
 if TYPE_CHECKING:
     from schema.types.record import CaseRecord
     from schema.types.referral import Referral
+
+#: what an act in a dispute's own stream names besides its dispute
+_OTHER_DISPUTES = ("into", "to")
 
 Kinds = Annotated[
     list[HandlingEventKind] | None, strawberry.argument(description="Only events of these kinds; all when not given.")
@@ -45,7 +48,7 @@ class HandlingEvent(Node):
         codes = units_named(self.kind, self.row.system, self.row.data)
         known = await info.context.loaders.agencies.load_many(codes) if codes else []
         names = {unit.code: unit.name for unit in known if unit is not None}
-        return event_text(self.kind, self.row.system, self.row.data, names)
+        return event_text(self.kind, self.row.system, await _of_seen(info, self.row.data), names)
 
     @strawberry.field(description="Who acted; null where the partner does not say.")
     async def actor(self, info: Info) -> Agency | None:
@@ -65,6 +68,16 @@ class HandlingEvent(Node):
             return None
         row = await info.context.loaders.event_referrals.load((self.row.record_id, self.row.source_event_id))
         return None if row is None else info.context.make.referral(row)
+
+
+async def _of_seen(info: Info, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an event tells, without the disputes that are hidden: one may have been merged into such a one."""
+    named = {name: data[name] for name in _OTHER_DISPUTES if name in data}
+    if not named:
+        return data
+    rows = await info.context.loaders.disputes.load_many(list(named.values()))
+    hidden = {name for name, row in zip(named, rows, strict=True) if row is None}
+    return {name: value for name, value in data.items() if name not in hidden}
 
 
 def handling_event(row: EventRow) -> HandlingEvent:

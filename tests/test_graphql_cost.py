@@ -137,12 +137,14 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_query_is_answered_at_once(name: str, sqlite_door: Door) -> None:
-    # what it costs this machine, whoever else is at work on it: a neighbour's work can slow one try, not three
+    # what it costs this machine: a neighbour's work can slow one try, not three; each by a door that remembers nothing
     tries = []
-    for _ in range(3):
+    for door in (sqlite_door, Door(sqlite_door.store), Door(sqlite_door.store)):
         started = process_time()
-        payload = await sqlite_door.ask(HOSTILE[name])
+        payload = await door.ask(HOSTILE[name])
         tries.append(process_time() - started)
+        if tries[-1] < 0.25:
+            break
     assert min(tries) < 0.25
     assert payload["errors"], payload
     assert "internal error" not in str(payload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table, insert
@@ -29,7 +30,7 @@ _ORDER = (
     tables.record_entries, tables.event_words, tables.public_log, tables.regions, tables.agencies,
     tables.connector_states, tables.connector_incidents, tables.sync_runs, tables.reconciliations, tables.jobs,
     tables.mapping_worklist, tables.attachment_contents, tables.attachments,
-    tables.search_terms,
+    tables.search_terms, tables.data_keys, tables.outbound_messages, tables.record_links, tables.link_decisions,
 )  # fmt: skip
 
 _USUAL: Mapping[str, Mapping[str, Any]] = {
@@ -140,8 +141,10 @@ class County:
         """Put everything collected since the last time into the store."""
         async with store.write() as tx:
             for table in _ORDER:
-                for row in (row for owner, row in self._rows if owner is table):
-                    await tx.execute(insert(table), [row])
+                # rows beside each other that name the same columns are one statement
+                of_table = (row for owner, row in self._rows if owner is table)
+                for _, rows in groupby(of_table, key=sorted):
+                    await tx.execute(insert(table), list(rows))
         self._rows.clear()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
 import pytest
 
@@ -17,13 +16,16 @@ from schema.execution import Refused, Request
 from schema.seen_by import runner_for
 
 from .access_kit import CANARY, Eyes, everybody, plan, write
+from .access_paths import Entry, end_of_log, entries, plainly
 from .databases import Database
-from .graphql_rows import COUNTY, desk_on
+from .graphql_rows import desk_on
 
 PLAN = plan()
 EYES = everybody(PLAN)
 #: the log's last entry
-END = 1000 + max(PLAN.cases)
+END = end_of_log(PLAN)
+#: an id that nothing in the county has
+NOBODY = "dsp_620725_000099"
 FIELDS = "{ sequence kind eventKind at recordIds disputes { id code version } }"
 
 
@@ -36,28 +38,7 @@ async def desk(database: Database) -> AsyncIterator[Desk]:
     await store.close()
 
 
-def _dispute(number: int) -> str:
-    return f"dsp_{COUNTY}_{number:06}"
-
-
-def expected(eyes: Eyes, about: int | None = None) -> list[tuple[int, list[str], list[str]]]:
-    """Sequence, records and disputes of every entry that these eyes see; of one dispute, where one is given."""
-    told = []
-    for one in PLAN.matters:
-        if eyes.sees_record(one) and about in (None, one.dispute):
-            seen = one.dispute is not None and eyes.sees_dispute(one.dispute)
-            told.append((one.number, [f"rec_{COUNTY}_{one.number:06}"], [_dispute(one.dispute or 0)] if seen else []))
-    for number in PLAN.cases:
-        if eyes.sees_dispute(number) and about in (None, number):
-            told.append((1000 + number, [], [_dispute(number)]))
-    return sorted(told)
-
-
-def plainly(change: Any) -> tuple[int, list[str], list[str]]:
-    return change["sequence"], change["recordIds"], [one["id"] for one in change["disputes"]]
-
-
-async def told_by(desk: Desk, eyes: Eyes, document: str) -> list[tuple[int, list[str], list[str]]]:
+async def told_by(desk: Desk, eyes: Eyes, document: str) -> list[Entry]:
     """What a subscription tells from the log's beginning to its end."""
     context = new_context(desk, county_tables(), eyes.principal, Feed(desk.store))
     found = []
@@ -79,22 +60,23 @@ async def test_everybody_is_told_exactly_what_they_may_see(desk: Desk) -> None:
             with pytest.raises(Refused):
                 await told_by(desk, eyes, document)
             continue
-        assert await told_by(desk, eyes, document) == expected(eyes), eyes.principal
+        assert await told_by(desk, eyes, document) == entries(eyes), eyes.principal
         context = new_context(desk, county_tables(), eyes.principal)
         query = Request(f"{{ changes(after: 0, first: 100) {{ position entries {FIELDS} }} }}", {})
         page = (await runner_for(eyes.role).run(query, context)).payload["data"]["changes"]
-        assert [plainly(one) for one in page["entries"]] == expected(eyes)[:100]
-        assert page["position"] == END
+        assert [plainly(one) for one in page["entries"]] == entries(eyes)[:100]
+        assert page["position"] == (END if len(entries(eyes)) <= 100 else entries(eyes)[99][0])
 
 
 async def test_a_dispute_is_followed_by_whoever_may_see_it(desk: Desk) -> None:
     for eyes in (one for one in EYES if one.role != "administrator"):
         refusals = []
         for number in (*PLAN.cases, 99):
-            name = f'id: "{_dispute(number)}"' if number % 2 else f'code: "JF620725-2024-{number:06}"'
+            id = PLAN.cases[number].id if number in PLAN.cases else NOBODY
+            name = f'id: "{id}"' if number % 2 else f'code: "JF620725-2024-{number:06}"'
             document = f"subscription {{ disputeChanged({name}, after: 0) {FIELDS} }}"
             if number in PLAN.cases and eyes.sees_dispute(number):
-                assert await told_by(desk, eyes, document) == expected(eyes, number), (eyes.principal, number)
+                assert await told_by(desk, eyes, document) == entries(eyes, number), (eyes.principal, number)
                 continue
             with pytest.raises(Refused) as refused:
                 await told_by(desk, eyes, document)

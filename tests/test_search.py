@@ -9,19 +9,15 @@ import pytest
 from sqlalchemy import delete, event, select
 
 from hub import search_terms
-from hub.desk import Desk
 from hub.store import tables
 from hub.store.engine import Store, open_store
 from hub.store.migrations.versions import r0012_what_records_are_found_by as migration
 from hub.store.terms import LAST, pairs, plain, title_terms, words
 
-from .access_kit import Through, everybody, plan, write
 from .court_kit import court_hub
 from .databases import Database
-from .graphql_rows import COUNTY, County, Door, desk_on
+from .graphql_rows import COUNTY, County, Door
 
-PLAN = plan()
-EYES = everybody(PLAN)
 ASKED = """
 query($text: String!, $first: Int) {
   search(text: $text, first: $first) { hasMore hits { matchedBy dispute { id } record { id } } }
@@ -106,49 +102,6 @@ async def test_more_is_told(store: Store) -> None:
     for first, more in ((0, True), (29, True), (30, False)):
         found = (await Door(store).data(ASKED, text="通行", first=first))["search"]
         assert (len(found["hits"]), found["hasMore"]) == (first, more)
-
-
-async def test_nobody_finds_what_they_may_not_see_or_read(database: Database) -> None:
-    store = open_store(database.url)
-    desk = desk_on(store)
-    await write(desk, PLAN)
-    try:
-        for eyes in EYES:
-            if eyes.role != "administrator":
-                await _looked_for(desk, eyes)
-    finally:
-        await store.close()
-
-
-async def _looked_for(desk: Desk, eyes: Any) -> None:
-    through = Through(desk, eyes)
-    seen = [one for one in PLAN.matters if eyes.sees_record(one)]
-    hidden = [one for one in PLAN.matters if not eyes.sees_record(one)]
-    for one in (*seen[:: len(seen) // 2 + 1], *hidden[:: len(hidden) // 3 + 1]):
-        wanted = {what: f"zq{what}{one.tag}q" for what in ("title", "nativeno", "nativeid")}
-        if not one.accused:
-            wanted["name"] = f"甲zqname{one.tag}q"
-        asked = " ".join(
-            f'{what}: search(text: "{text}") {{ hasMore hits {{ record {{ id }} dispute {{ id }} }} }}'
-            for what, text in wanted.items()
-        )
-        found = (await through.ask(f"{{ {asked} }}")).json()["data"]
-        for what in wanted:
-            # what is shown masked may not be searched either
-            may = eyes.may_receive(what, one.tag) and not (what == "name" and eyes.role in ("leader", "auditor"))
-            ids = [number_of(hit["record"]) for hit in found[what]["hits"]]
-            assert ids == [one.number] * may, (eyes.principal, what, one)
-            assert found[what]["hasMore"] is False
-
-
-async def test_the_administrator_has_no_box(database: Database) -> None:
-    store = open_store(database.url)
-    try:
-        eyes = next(one for one in EYES if one.role == "administrator")
-        answer = await Through(desk_on(store), eyes).ask('{ search(text: "张三") { hasMore } }')
-        assert answer.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-    finally:
-        await store.close()
 
 
 async def test_an_index_leads_there(store: Store, database: Database) -> None:

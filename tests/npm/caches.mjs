@@ -8,8 +8,8 @@ const SHARED_IDS = ["Figure", "ChangedDispute"]
 // objects without an id: each is a part of what it was read with
 const PARTS = [
   "Assignee", "AvailableAction", "Backfill", "Breaker", "Category", "Change", "ChangePage", "Difference", "Facet", "FacetCount",
-  "FigureUnit", "Incident", "Location", "NativeCode", "OutboundAttempt", "OutboxBacklog", "OutlineEntry", "RecordLink", "Role",
-  "SearchHit", "SearchResult", "SyncRun", "Viewer", "Vocabulary", "VocabularyEntry",
+  "FigureUnit", "FoundParty", "Incident", "Location", "NativeCode", "OutboundAttempt", "OutboxBacklog", "OutlineEntry", "RecordLink",
+  "Role", "SearchHit", "SearchResult", "SyncRun", "Viewer", "Vocabulary", "VocabularyEntry",
 ]
 const each = (types, value) => Object.fromEntries(types.map(type => [type, value]))
 

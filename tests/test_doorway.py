@@ -19,7 +19,8 @@ from websockets import Origin, Subprotocol
 from websockets.asyncio.client import connect
 
 from app.authentication import COOKIE, SECURE_COOKIE, Authentication
-from app.doctor import FAIL, OK, WARN, _tls
+from app.doctor.doors import tls
+from app.doctor.finding import FAIL, OK, WARN
 from app.doorway import Standing, standing_of
 from app.staff_keys import key_service
 from app.web import create_app, server
@@ -226,8 +227,8 @@ def test_doctor_warns_before_the_certificate_ends(tmp_path: Path) -> None:
     trust = authority(tmp_path)
     for days, level in ((40, OK), (10, WARN), (-2, FAIL)):
         cert, key = trust.sign("127.0.0.1", days=days)
-        (found,) = _tls(Settings(tls_cert_file=cert, tls_key_file=key))
+        (found,) = tls(Settings(tls_cert_file=cert, tls_key_file=key))
         assert (found.level, "ends on" in found.found) == (level, True)
-    (found,) = _tls(Settings(tls_cert_file=cert, tls_key_file=tmp_path / "nowhere"))
+    (found,) = tls(Settings(tls_cert_file=cert, tls_key_file=tmp_path / "nowhere"))
     assert found.level == FAIL and "cannot be read" in found.found
-    assert list(_tls(Settings())) == []
+    assert list(tls(Settings())) == []

@@ -27,10 +27,9 @@ from pathlib import Path
 
 from hub.store.engine import open_store
 from schema.seen_by import schema_for
+from tests.access_checks import CHECKS
 from tests.access_kit import Eyes, Through, everybody, plan, write
-from tests.access_lists import LISTS
 from tests.access_lot import ask_by_lot, way_of
-from tests.access_paths import PATHS
 from tests.databases import Database, PostgresDatabases, SqliteDatabases
 from tests.graphql_rows import desk_on
 from tests.postgres_server import running_server
@@ -53,7 +52,7 @@ async def ask_all(database: Database, questions: int, seed: int) -> int:
     print(f"{'principal':<60} asked  answered  canaries  leaks")
     for place, eyes in enumerate(everyone):
         through, counts = Through(desk, eyes), Counter[str]()
-        for check in (*LISTS, *PATHS):
+        for check in CHECKS:
             counts["leaks"] += await _leaks(check(through))
         for number in range(questions // len(everyone) + 1):
             lot = seed * 1_000_003 + place * 10_007 + number

@@ -10,7 +10,8 @@ from graphql.language import ListValueNode, ObjectValueNode, ValueNode
 
 from .access_door import Through
 from .access_lists import HAVE_NO_MATTERS
-from .access_paths import end_of_log, found_by, revealed_of
+from .access_live import end_of_log
+from .access_people import found_by, revealed_of
 from .access_questions import Questions
 from .graphql_rows import COUNTY
 

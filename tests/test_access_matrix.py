@@ -1,34 +1,28 @@
 """No byte outside the policy: role by role, every field and path, over HTTP, a canary in every text of the county.
 
-What each path is asked stands in ``access_lists`` (lists, counts, facets, orders, search, map, tasks, figures) and
-``access_paths`` (what is live, files, exports, people, the access log, refusals); faults planted in each are found
-by the same checks (``test_access_planted``).
+What each path is asked stands in ``access_checks``; faults planted in each are found by the same checks
+(``test_access_planted``).
 """
 
 from __future__ import annotations
-
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from hub.desk import Desk
 from schema.seen_by import schema_for
 
+from .access_checks import CHECKS, Check
 from .access_door import Through
 from .access_fixture import EYES
 from .access_fixture import county as county
 from .access_fixture import desk as desk
-from .access_lists import LISTS
 from .access_lot import WAYS, ask_by_lot, way_of
-from .access_paths import PATHS
 
 #: questions drawn by lot for each principal; bench/access_canaries.py draws thousands
 DRAWN = 12
 
-Check = Callable[[Through], Awaitable[None]]
 
-
-@pytest.mark.parametrize("check", [*LISTS, *PATHS], ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_a_path_tells_everybody_exactly_what_is_theirs(desk: Desk, check: Check) -> None:
     for eyes in EYES:
         through = Through(desk, eyes)

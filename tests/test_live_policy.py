@@ -16,7 +16,7 @@ from schema.execution import Refused, Request
 from schema.seen_by import runner_for
 
 from .access_kit import CANARY, Eyes, everybody, plan, write
-from .access_paths import Entry, end_of_log, entries, plainly
+from .access_live import Entry, end_of_log, entries, plainly
 from .databases import Database
 from .graphql_rows import desk_on
 

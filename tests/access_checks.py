@@ -10,11 +10,11 @@ from .access_lists import counted, ordered, searched, selected, tested
 from .access_live import listened, read_on
 from .access_people import looked_up, revealed, who_looked
 from .access_refusals import refused
-from .access_work import drawn_on_the_map, figured, suggested, waiting
+from .access_work import drawn_on_the_map, figured, sent, suggested, waiting
 
 Check = Callable[[Through], Awaitable[None]]
 
 CHECKS: tuple[Check, ...] = (
-    selected, counted, tested, ordered, searched, drawn_on_the_map, waiting, suggested, figured, read_on, listened,
-    fetched, exported, looked_up, revealed, who_looked, refused,
+    selected, counted, tested, ordered, searched, drawn_on_the_map, waiting, suggested, sent, figured, read_on,
+    listened, fetched, exported, looked_up, revealed, who_looked, refused,
 )  # fmt: skip

@@ -86,10 +86,14 @@ async def counted(through: Through) -> None:
         return
     facets = "totalCount facets(by: [STATE, CATEGORY, CHANNEL, REGION, HOLDER]) { by counts { code count } }"
     asked = [f"every: disputes {{ {facets} }}", "records: caseRecords { totalCount }"]
+    # that a record of theirs is in a dispute that they do not see, is nothing they may know
+    asked += [f"is_{one}: caseRecords(filter: {{ hasDispute: {one} }}) {{ totalCount }}" for one in ("true", "false")]
     for instance in AGENCIES:
         asked.append(f'{instance}: disputes(filter: {{ recordsFrom: "{instance}" }}) {{ {facets} }}')
     answer = await told(through, f"{{ {' '.join(asked)} }}")
     assert answer.pop("records")["totalCount"] == len(eyes.records)
+    joined = sum(one.dispute is not None and eyes.sees_dispute(one.dispute) for one in eyes.records)
+    assert [answer.pop(one)["totalCount"] for one in ("is_true", "is_false")] == [joined, len(eyes.records) - joined]
     for name, found in answer.items():
         told_by = {one.dispute for one in eyes.records if one.instance == name}
         cases = [case for case in eyes.cases if name == "every" or case.number in told_by]

@@ -8,6 +8,7 @@ from .access_plan import Matter
 
 SEE_FIGURES = ("centre_operator", "leader", "township_operator", "auditor")
 SEE_LINKS = ("centre_operator", "auditor")
+SEE_MESSAGES = ("centre_operator", "auditor", "administrator")
 SEE_POINTS = ("centre_operator", "leader", "township_operator", "agency_liaison")
 
 
@@ -90,3 +91,25 @@ async def figured(through: Through) -> None:
         assert (figure["numerator"], figure["denominator"]) == (sum(expected.values()), len(expected)), eyes.principal
         units = {edge["node"]["key"]: edge["node"]["inNumerator"] for edge in figure["units"]["edges"]}
         assert (units, figure["units"]["totalCount"]) == (expected, len(expected)), eyes.principal
+
+
+async def sent(through: Through) -> None:
+    """Messages to partners; who sees all of them in outline cannot find out which one is about a hidden matter."""
+    eyes = through.eyes
+    if eyes.role not in SEE_MESSAGES:
+        await unknown(through, "{ outboundMessages { totalCount } }")
+        return
+    sees_all = eyes.role != "centre_operator"
+    cases = list(eyes.plan.cases.values()) if sees_all else eyes.cases
+    found = (await told(through, "{ outboundMessages(first: 100) { totalCount edges { node { id } } } }"))[
+        "outboundMessages"
+    ]
+    assert {edge["node"]["id"] for edge in found["edges"]} == {f"out_620725_{case.number:06}" for case in cases}
+    assert found["totalCount"] == len(cases)
+    for case in (*some(eyes.cases, 1), *some(eyes.hidden_cases, 2)):
+        tests = [f'referral: "ref_620725_{1000 + case.number:06}"']
+        if eyes.role != "administrator":
+            tests += [f'dispute: "{case.id}"', f'dispute: "{case.code}"']
+        for test in tests:
+            answer = await told(through, f"{{ outboundMessages(filter: {{ {test} }}) {{ totalCount }} }}")
+            assert answer["outboundMessages"]["totalCount"] == (case in eyes.cases), (eyes.principal, test)

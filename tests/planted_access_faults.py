@@ -23,6 +23,7 @@ import schema.mutations.base
 import schema.mutations.people
 import schema.queries.disputes
 import schema.queries.links
+import schema.queries.outbox
 import schema.queries.search
 import schema.queries.tasks
 import schema.seen_by
@@ -191,6 +192,7 @@ FAULTS = (
     Fault("tasks read without a sight", _blind(schema.queries.tasks, "task_listing"), checks.waiting),
     Fault("suggestions read without a sight", _blind(schema.queries.links, "link_listing"), checks.suggested),
     Fault("filings are counted without a sight", _blind(hub.figures, "_filings"), checks.figured),
+    Fault("messages read without a sight", _blind(schema.queries.outbox, "message_listing"), checks.sent),
     Fault("changes read without a sight", _blind(hub.reading.changes, "page"), checks.read_on),
     Fault("a change names disputes that are hidden",
           _with(hub.reading.changes._About, "_read_disputes",

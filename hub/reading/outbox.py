@@ -14,7 +14,7 @@ from hub.reading.filters import limited
 from hub.reading.listing import Listing
 from hub.reading.paging import KeyType, Ordering
 from hub.sight import Sight
-from hub.store.tables import case_records, data_keys, disputes, outbound_attempts, outbound_messages
+from hub.store.tables import case_records, data_keys, disputes, outbound_attempts, outbound_messages, referrals
 from hub.vocabulary import MessageState
 
 #: states in which a message waits for a person
@@ -112,10 +112,14 @@ def message_listing(sight: Sight, wanted: MessageFilter) -> Listing[MessageRow]:
     ):  # fmt: skip
         if values is not None:
             rows = rows.where(column.in_(limited(values, name)))
+    # who sees every message may still not find out by these which one is about a hidden matter
     if wanted.dispute is not None:
-        rows = rows.where((_of_dispute == wanted.dispute) | (disputes.c.code == wanted.dispute))
+        is_it = (_of_dispute == wanted.dispute) | (disputes.c.code == wanted.dispute)
+        rows = rows.where(is_it, sight.dispute_ids(_of_dispute))
     if wanted.referral is not None:
-        rows = rows.where(c.referral_id == wanted.referral)
+        seen = referrals.alias("seen_referral")
+        is_seen = exists().where(seen.c.id == c.referral_id, sight.referrals(seen))
+        rows = rows.where(c.referral_id == wanted.referral, is_seen)
     return Listing(rows, _BY_ID, _row)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, and_, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import UserInputError
@@ -135,12 +135,13 @@ def _chosen(sight: Sight, wanted: RecordFilter) -> Select[Any]:
         rows = rows.where(case_records.c.native_no.in_(bracket_spellings(wanted.native_no)))
     if wanted.regions is not None:
         rows = rows.where(in_regions(case_records.c.region_code, wanted.regions))
-    for column, there in (
-        (case_records.c.dispute_id, wanted.has_dispute),
-        (case_records.c.deleted_at_source, wanted.deleted_at_source),
-    ):
-        if there is not None:
-            rows = rows.where(column.is_not(None) if there else column.is_(None))
+    if wanted.has_dispute is not None:
+        # that a record of theirs lies in a dispute that they do not see, is not theirs to find out
+        in_one = and_(case_records.c.dispute_id.is_not(None), sight.dispute_ids(case_records.c.dispute_id))
+        rows = rows.where(in_one if wanted.has_dispute else not_(in_one))
+    if wanted.deleted_at_source is not None:
+        gone = case_records.c.deleted_at_source.is_not(None)
+        rows = rows.where(gone if wanted.deleted_at_source else not_(gone))
     return rows.where(*within(case_records.c.received_at, wanted.received))
 
 

@@ -1,4 +1,4 @@
-"""What once told of hidden matters, each by its name: a sentence, a figure, two filters."""
+"""What once told of hidden matters, each by its name: a sentence, a figure, two filters, a link."""
 
 from __future__ import annotations
 
@@ -98,3 +98,14 @@ async def test_that_an_own_record_lies_in_a_hidden_dispute_is_not_found_out(desk
         edges = (await ask(desk, document, liaison))["data"]["caseRecords"]["edges"]
         assert [edge["node"]["nativeId"] for edge in edges] == [f"ajbs{number}" for number in expected]
         assert all((edge["node"]["dispute"] is not None) == (has == "true") for edge in edges)
+
+
+async def test_that_an_own_record_was_linked_into_a_hidden_dispute_is_not_told(desk: Desk) -> None:
+    county = County()
+    for number, closed in ((1, "INTERNAL"), (2, "RESTRICTED")):
+        county.record(number, county.dispute(number, classification=closed), agency_code="620725101990")
+    await county.write(desk.store)
+    town = Principal("acc_4", PrincipalKind.STAFF, "吴镇", "township_operator", ("620725101",), "620725101990")
+    edges = (await ask(desk, "{ caseRecords { edges { node { nativeId link { method } } } } }", town))["data"]
+    found = {edge["node"]["nativeId"]: edge["node"]["link"] for edge in edges["caseRecords"]["edges"]}
+    assert found == {"ajbs1": {"method": "OPENING"}, "ajbs2": None}

@@ -48,7 +48,6 @@ class CaseRecord(Node):
     category: Category = strawberry.field(description="Class in zz-dispute-17.")
     amount_cny: Money | None = strawberry.field(description="Yuan claimed.")
     classification: Classification = strawberry.field(description="Who may know of it.")
-    link: RecordLink | None = strawberry.field(description="Why it belongs to its dispute; null where to none.")
     deleted_at_source: Instant | None = strawberry.field(description="When the partner was found to hold it no more.")
     row: strawberry.Private[RecordRow]
 
@@ -91,6 +90,13 @@ class CaseRecord(Node):
         row = await info.context.loaders.disputes.load(self.row.dispute_id)
         return None if row is None else info.context.make.dispute(row)
 
+    @strawberry.field(description="Why it belongs to its dispute; null where to none.")
+    async def link(self, info: Info) -> RecordLink | None:
+        # of a dispute that is hidden from the asker nothing is told, and not that there is one
+        id = self.row.dispute_id
+        is_seen = id is not None and await info.context.loaders.disputes.load(id) is not None
+        return _link(self.row) if is_seen else None
+
 
 def case_record(row: RecordRow) -> CaseRecord:
     """The public record of a row."""
@@ -112,14 +118,13 @@ def case_record(row: RecordRow) -> CaseRecord:
         category=Category(code=row.category),
         amount_cny=None if row.amount_cny is None else Money(row.amount_cny),
         classification=Classification[row.classification],
-        link=_link(row),
         deleted_at_source=instant(row.deleted_at_source),
         row=row,
     )
 
 
 def _link(row: RecordRow) -> RecordLink | None:
-    if row.dispute_id is None or row.link_method is None:
+    if row.link_method is None:
         return None
     evidence = None if row.link_evidence is None else Json(row.link_evidence)
     return RecordLink(method=row.link_method, confidence=row.link_confidence, evidence=evidence)

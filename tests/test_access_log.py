@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from starlette.requests import HTTPConnection
 from structlog.testing import capture_logs
 
@@ -24,6 +24,7 @@ from hub.store.engine import open_store
 from hub.vocabulary import AccessKind, county_tables
 
 from .access_kit import Through, everybody, plan, write
+from .access_log_kit import no_log
 from .cli_kit import Run
 from .databases import Database
 from .graphql_rows import COUNTY, County, desk_on
@@ -67,16 +68,6 @@ async def two_disputes(desk: Desk) -> None:
         record = county.record(number, county.dispute(number, title=f"纠纷{number}"))
         county.party(number, record, name="张三")
     await county.write(desk.store)
-
-
-@asynccontextmanager
-async def no_log(desk: Desk) -> AsyncIterator[None]:
-    """The database takes no entry."""
-    async with desk.store.write() as tx:
-        await tx.execute(text("ALTER TABLE access_log RENAME TO put_away"))
-    yield
-    async with desk.store.write() as tx:
-        await tx.execute(text("ALTER TABLE put_away RENAME TO access_log"))
 
 
 async def test_a_read_is_written_within_a_second_with_what_it_showed(desk: Desk) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from hub.access import access_of, all_roles
@@ -25,6 +24,7 @@ from schema.build import new_context
 from schema.execution import Request
 from schema.seen_by import runner_for
 
+from .access_log_kit import no_log
 from .databases import Database
 from .graphql_rows import COUNTY, County, desk_on
 
@@ -97,15 +97,6 @@ async def window(database: Database) -> AsyncIterator[Window]:
     await window.fill()
     yield window
     await store.close()
-
-
-@asynccontextmanager
-async def no_log(desk: Desk) -> AsyncIterator[None]:
-    async with desk.store.write() as tx:
-        await tx.execute(text("ALTER TABLE access_log RENAME TO put_away"))
-    yield
-    async with desk.store.write() as tx:
-        await tx.execute(text("ALTER TABLE put_away RENAME TO access_log"))
 
 
 async def test_a_person_is_found_by_number_phone_or_name_where_they_are_seen(window: Window) -> None:

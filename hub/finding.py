@@ -50,6 +50,8 @@ def sought(id_number: str | None, phone: str | None, name: str | None) -> Sought
     field, plain = _FIELDS[detail], plain_name(value)
     if is_masked(plain):
         raise UserInputError("what is masked finds nobody", field=field, hint="Give it whole.")
+    if not plain.isprintable():
+        raise UserInputError(f"{field} has characters that nobody can read", field=field)
     if not _SHORTEST[detail] <= len(plain) <= _LONGEST:
         least = _SHORTEST[detail]
         raise UserInputError(f"{field} has {least} to {_LONGEST} characters", field=field)

@@ -113,7 +113,9 @@ class Feed:
                 async with listening(self._store) as wakeups:
                     self._wakeups = wakeups
                     while True:
-                        self._see(await self.begin(None))
+                        # whoever lets the tail go does not tear a read out of the database: on SQLite a connection
+                        # whose closing is cancelled is waited for without end when the process goes down
+                        self._see(await asyncio.shield(asyncio.create_task(self.begin(None))))
                         is_away = False
                         await wakeups.wait()
             except Exception as problem:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from sqlalchemy import select
@@ -172,6 +172,18 @@ class Through:
         assert self.log.waiting == 0
         async with self.desk.store.read() as connection:
             nothing_of_anybody([tuple(row) for row in await connection.execute(select(tables.access_log))])
+
+
+async def at_rest() -> None:
+    """Nothing reads any more: what a server leaves to its loop's end must not meet a database that is closed."""
+    others = asyncio.all_tasks() - {cast("asyncio.Task[Any]", asyncio.current_task())}
+    if others:
+        # reads end by themselves; what is left waits for its time
+        _, waiting = await asyncio.wait(others, timeout=0.2)
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            await asyncio.wait(waiting, timeout=10)
 
 
 class _Kept(logging.Handler):

@@ -14,6 +14,7 @@ import pytest
 from hub.desk import Desk
 from hub.store.engine import open_store
 
+from .access_door import at_rest
 from .access_kit import everybody, plan, write
 from .databases import SQLITE, Database, SqliteDatabases
 from .graphql_rows import desk_on
@@ -60,4 +61,5 @@ async def desk(county: Database) -> AsyncIterator[Desk]:
     """A desk over it."""
     store = open_store(county.url)
     yield desk_on(store)
+    await at_rest()
     await store.close()

@@ -8,7 +8,7 @@ from hub.desk import Desk
 from hub.store.engine import open_store
 
 from .access_checks import CHECKS
-from .access_door import Through
+from .access_door import Through, at_rest
 from .access_fixture import EYES
 from .access_fixture import _written as _written
 from .access_fixture import lone_county as lone_county
@@ -41,6 +41,7 @@ async def test_a_planted_fault_is_found(lone_county: Database, fault: Fault) -> 
         with planted(fault):
             assert await _is_found(desk_on(store), fault)
     finally:
+        await at_rest()
         await store.close()
 
 

@@ -11,7 +11,7 @@ import asyncio
 import csv
 import io
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +23,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from app.authentication import Authenticate
+from app.authentication import Authenticate, Still, still_here
 from app.export_lines import Column, columns_for, document, line
 from app.refusal import refusal, unauthenticated
 from hub.access_log import Look, log_first
@@ -94,9 +94,10 @@ def export_route(
     new_context: Callable[[Principal], Context],
     authenticate: Authenticate,
     rows: int = ROWS,
+    still: Still = still_here,
 ) -> Route:
     """The route. Parameters: ``filter`` and ``orderBy``, each as JSON, as the list's own arguments are."""
-    exports = _Exports(runner_of, new_context, rows)
+    exports = _Exports(runner_of, new_context, rows, still)
 
     async def answer(request: HttpRequest) -> Response:
         try:
@@ -122,6 +123,7 @@ class _Exports:
     runner_of: Callable[[str], Runner]
     new_context: Callable[[Principal], Context]
     rows: int
+    still: Still
     running: set[str] = field(default_factory=set)
 
     async def begin(self, principal: Principal, kind: str, variables: Mapping[str, Any]) -> Response:
@@ -134,7 +136,10 @@ class _Exports:
             raise _refused(429, "RATE_LIMITED", "an export is running", {"Retry-After": "10"})
         self.running.add(principal.id)
         try:
-            pages = _Pages(self.runner_of(principal.role), lambda: self.new_context(principal), columns, variables)
+            pages = _Pages(
+                self.runner_of(principal.role), lambda: self.new_context(principal), columns, variables,
+                lambda: self.still(principal),
+            )  # fmt: skip
             first = await pages.first()
             told = min(first["totalCount"], self.rows)
             await _note(context, kind, variables, told)
@@ -160,6 +165,8 @@ class _Pages:
     new_context: Callable[[], Context]
     columns: Sequence[Column]
     variables: Mapping[str, Any]
+    #: whether they still are who they were
+    still: Callable[[], Awaitable[bool]]
 
     async def first(self) -> Page:
         """The first page, counted. Raises RefusedError where the list cannot be had."""
@@ -184,6 +191,9 @@ class _Pages:
                 yield line(self.columns, edge["node"])
             if not page["pageInfo"]["hasNextPage"] or given >= rows:
                 return
+            # a slow reader may have lost the right meanwhile
+            if not await self.still():
+                raise BrokenOffError
             answer = await self._ask(page["pageInfo"]["endCursor"], counted=False)
             if "errors" in answer.payload:
                 raise BrokenOffError

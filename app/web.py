@@ -139,7 +139,7 @@ def create_app(
         Route("/readyz", ready),
         Route("/metrics", metrics),
         file_route(desk, authenticate),
-        export_route(runner_for, context, authenticate, export_rows),
+        export_route(runner_for, context, authenticate, export_rows, still),
         *sign_in_routes(desk, passwords),
         password_route(desk, passwords),
     ]

@@ -9,6 +9,7 @@ as a file was committed before anybody had it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -35,8 +36,10 @@ FLUSH_S = 0.5
 PAUSE_S = 1.0
 #: rows of one transaction
 _BATCH = 1_000
-#: subjects named in one entry; of more, only how many
-MOST_SUBJECTS = 100
+#: subjects named in one entry: more values than these no answer has
+MOST_SUBJECTS = 8_000
+#: a read that waits so long behind its turn says that the log stands still
+LATE_S = 3.0
 _LONGEST_OPERATION = 100
 #: which keys are named first, where not all are
 _ORDER = {kind: place for place, kind in enumerate(("dsp", "rec", "pty", "ref", "out", "att", "lnk", "evt"))}
@@ -133,6 +136,8 @@ class AccessLog:
         #: places of reads that run
         self._taken = 0
         self._is_failing = False
+        #: since when the oldest of them waits, at most
+        self._since = 0.0
         self._closing = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         #: reads refused since the start
@@ -150,7 +155,8 @@ class AccessLog:
 
     def take_place(self) -> None:
         """Call it before anything is read, then ``note`` or ``give_back``. Raises UnloggedError."""
-        if self._is_failing or len(self._waiting) + self._taken >= self._limit:
+        is_late = bool(self._waiting) and time.monotonic() - self._since > self._flush_s + LATE_S
+        if self._is_failing or is_late or len(self._waiting) + self._taken >= self._limit:
             self.refused += 1
             raise UnloggedError
         self._taken += 1
@@ -162,6 +168,8 @@ class AccessLog:
     def note(self, look: Look) -> None:
         """What was read, in the place that was taken; written soon."""
         self._taken -= 1
+        if not self._waiting:
+            self._since = time.monotonic()
         self._waiting.append(look.row(self._desk, self._desk.clock()))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
@@ -203,5 +211,7 @@ class AccessLog:
         finally:
             # whatever ended it: what is not written is not to grow
             self._is_failing = not is_written
-        for _ in rows if is_written else ():
-            self._waiting.popleft()
+        if is_written:
+            self._since = time.monotonic()
+            for _ in rows:
+                self._waiting.popleft()

@@ -59,22 +59,30 @@ async def sign_in(desk: Desk, passwords: Passwords, login: str, password: str) -
     """A new session. Raises SignInRefusedError, SignInLockedError; both alike for names that nobody has."""
     login = login.strip().casefold()[:200]
     name = _lock_name(desk, login)
-    await _check_lock(desk, name)
+    await _count_try(desk, name)
     async with desk.store.read() as connection:
         row = (await connection.execute(select(accounts).where(accounts.c.login == login))).first()
     fits = await passwords.fits(None if row is None else row.password_hash, password)
     if row is None or not fits or row.disabled_at is not None:
-        await _note_failure(desk, name)
         raise SignInRefusedError("the name or the password is wrong")
-    async with desk.store.write() as tx:
-        await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == name))
-    return await open_session(desk, row.id)
+    return await open_session(desk, row.id, proved_by=row.password_hash)
 
 
-async def open_session(desk: Desk, account_id: str) -> Session:
-    """A session for an account whose owner was proved otherwise."""
+async def open_session(desk: Desk, account_id: str, *, proved_by: str | None = None) -> Session:
+    """A session for an account whose owner was proved: by the password of this hash, or otherwise.
+
+    Raises SignInRefusedError where the account was closed, or got another password, since then.
+    """
     token, now = secrets.token_urlsafe(32), desk.clock()
+    account = select(accounts).where(accounts.c.id == account_id, accounts.c.disabled_at.is_(None))
+    if proved_by is not None:
+        account = account.where(accounts.c.password_hash == proved_by)
     async with desk.store.write() as tx:
+        # whoever changes the account meanwhile waits, and then ends this session with the others
+        row = (await tx.execute(account.with_for_update())).first()
+        if row is None:
+            raise SignInRefusedError("the account has changed meanwhile")
+        await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == _lock_name(desk, row.login)))
         # what ended long ago says nothing to anybody
         await tx.execute(delete(sessions).where(sessions.c.expires_at < now - timedelta(days=30)))
         await tx.execute(
@@ -133,10 +141,11 @@ async def change_password(desk: Desk, passwords: Passwords, token: str, current:
     async with desk.store.read() as connection:
         row = (await connection.execute(query.where(sessions.c.token_hash == mine))).one()
     name = _lock_name(desk, row.login)
-    await _check_lock(desk, name)
+    await _count_try(desk, name)
     if not await passwords.fits(row.password_hash, current):
-        await _note_failure(desk, name)
         raise SignInRefusedError("the current password is wrong")
+    async with desk.store.write() as tx:
+        await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == name))
     check_new(new, row.login)
     if new == current:
         raise UserInputError("the new password is the old one")
@@ -150,7 +159,6 @@ async def change_password(desk: Desk, passwords: Passwords, token: str, current:
         await tx.execute(
             update(sessions).where(*_is_open(row.id), sessions.c.token_hash != mine).values(revoked_at=now)
         )
-        await tx.execute(delete(sign_in_failures).where(sign_in_failures.c.login_hash == name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,24 +208,23 @@ def _lock_name(desk: Desk, login: str) -> str:
     return desk.keys.content_hash(f"sign-in/{login}".encode())
 
 
-async def _check_lock(desk: Desk, name: str) -> None:
-    query = select(sign_in_failures.c.locked_until).where(sign_in_failures.c.login_hash == name)
-    async with desk.store.read() as connection:
-        until: datetime | None = (await connection.execute(query)).scalar()
-    left = 0.0 if until is None else (until - desk.clock()).total_seconds()
-    if left > 0:
-        raise SignInLockedError(int(left) + 1)
+async def _count_try(desk: Desk, name: str) -> None:
+    """Count a try as a wrong one before it is looked at: many at once are no more tries than one after the other.
 
-
-async def _note_failure(desk: Desk, name: str) -> None:
+    A right one takes it back. Raises SignInLockedError.
+    """
     now, c = desk.clock(), sign_in_failures.c
     async with desk.store.write() as tx:
         await tx.execute(delete(sign_in_failures).where(c.last_at < now - FORGIVEN))
         fresh = {"login_hash": name, "county": desk.county, "times": 0, "last_at": now, "locked_until": None}
-        await insert_or_ignore(tx, sign_in_failures, [fresh])
+        # updating it makes others wait here
+        await insert_or_ignore(tx, sign_in_failures, [fresh], on=("login_hash",), update_columns=("last_at",))
         mine = c.login_hash == name
-        await tx.execute(update(sign_in_failures).where(mine).values(times=c.times + 1, last_at=now))
-        times = int((await tx.execute(select(c.times).where(mine))).scalar_one())
+        row = (await tx.execute(select(c.times, c.locked_until).where(mine))).one()
+        left = 0.0 if row.locked_until is None else (row.locked_until - now).total_seconds()
+        if left > 0:
+            raise SignInLockedError(int(left) + 1)
+        times, until = row.times + 1, None
         if times >= FREE_TRIES:
-            lock = min(FIRST_LOCK * 2 ** min(times - FREE_TRIES, 10), LONGEST_LOCK)
-            await tx.execute(update(sign_in_failures).where(mine).values(locked_until=now + lock))
+            until = now + min(FIRST_LOCK * 2 ** min(times - FREE_TRIES, 10), LONGEST_LOCK)
+        await tx.execute(update(sign_in_failures).where(mine).values(times=times, locked_until=until))

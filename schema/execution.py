@@ -13,6 +13,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -261,7 +262,10 @@ class Runner:
 
 @contextmanager
 def _logged(ready: _Ready, context: Context) -> Iterator[None]:
-    """What the block answers is noted in the access log. Raises Refused where it takes nothing: nothing is read."""
+    """What the block reads is noted in the access log. Raises Refused where it takes nothing: nothing is read.
+
+    Noted however the block ends: that an answer became too large tells something too.
+    """
     log = context.access_log
     if log is None:
         yield
@@ -274,12 +278,16 @@ def _logged(ready: _Ready, context: Context) -> Iterator[None]:
         raise refused from problem
     try:
         yield
-    except BaseException:
-        log.give_back()
-        raise
-    name = ready.operation.name.value if ready.operation.name else ""
-    look = Look(context.principal, AccessKind.READ, context.subjects, document=ready.request.query, operation=name)
-    log.note(look)
+    finally:
+        name = ready.operation.name.value if ready.operation.name else ""
+        variables = ready.request.variables
+        told = orjson.dumps(variables, default=str, option=orjson.OPT_SORT_KEYS).decode() if variables else ""
+        log.note(
+            Look(
+                context.principal, AccessKind.READ, context.subjects, document=ready.request.query, operation=name,
+                searched=told,
+            )
+        )  # fmt: skip
 
 
 async def _result(executor: BoundedExecutor) -> ExecutionResult:

@@ -14,6 +14,8 @@ MAX_ANSWERED = 8_000
 _INTROSPECTED = 0.4
 #: so many fewer for each millisecond that the database is at work for the request: both share one processor
 _FOR_A_MILLISECOND = 28
+#: what edges, hits and findings hold
+_HELD = ("node", "dispute", "record", "party")
 
 
 class BoundedExecutor(Executor[Any]):
@@ -27,10 +29,12 @@ class BoundedExecutor(Executor[Any]):
 
     def collect_and_execute_subfields(self, return_type: GraphQLObjectType, *rest: Any) -> Any:
         """Answer with an object: who asked has seen it."""
-        # rest: the fields, the path, the object itself
-        id = getattr(rest[2], "id", None)
-        if isinstance(id, str):
-            self.context_value.subjects.add(id)
+        # rest: the fields, the path, the object itself; what it holds was found, whether it is looked at or not
+        shown = rest[2]
+        for one in (shown, *(getattr(shown, name, None) for name in _HELD)):
+            id = getattr(one, "id", None)
+            if isinstance(id, str):
+                self.context_value.subjects.add(id)
         return super().collect_and_execute_subfields(return_type, *rest)
 
     @property

@@ -62,6 +62,7 @@ async def _dispute(info: Info, id: strawberry.ID | None, code: str | None) -> st
             row = (await disputes.by_ids(connection, context.sight, [str(id)])).get(str(id))
     if row is None:
         raise NotFoundError("no such dispute", field="id" if code is None else "code")
+    context.subjects.add(row.id)
     return row.id
 
 

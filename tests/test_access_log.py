@@ -134,6 +134,58 @@ async def test_a_log_that_cannot_be_written_refuses_reads_until_it_can(desk: Des
         assert (len(await entries(desk)), len(told)) == (2, 1)
 
 
+async def test_a_log_that_stands_still_is_no_log(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.access_log.LATE_S", 0.2)
+    log, goes_on = AccessLog(desk, flush_s=0.01), asyncio.Event()
+
+    async def stands_still(_: object) -> None:
+        await goes_on.wait()
+
+    async with door(desk, log) as client:
+        desk.store.before_write = stands_still
+        assert (await ask(client, "{ disputes { totalCount } }")).status_code == 200
+        await asyncio.sleep(0.3)
+        assert (await ask(client, "{ disputes { totalCount } }")).status_code == 503
+        goes_on.set()
+        await _until(lambda: log.waiting == 0)
+        assert (await ask(client, "{ disputes { totalCount } }")).status_code == 200
+
+
+async def test_what_was_read_and_then_not_answered_is_written_too(desk: Desk) -> None:
+    county = County()
+    for number in range(1, 101):
+        county.record(number, county.dispute(number, title="甲"))
+    await county.write(desk.store)
+    log = AccessLog(desk, flush_s=60)
+    async with door(desk, log) as client:
+        fields = " ".join(f"a{number}: code" for number in range(90))
+        answer = await ask(client, f"{{ disputes(first: 100) {{ edges {{ node {{ {fields} }} }} }} }}")
+        assert answer.json()["errors"][0]["extensions"]["code"] == "QUERY_TOO_LARGE"
+        assert log.waiting == 1
+        await log.close()
+    (one,) = await entries(desk)
+    assert one.subject_count > 50
+
+
+async def test_no_crowd_and_no_cursor_hides_what_was_looked_at(desk: Desk) -> None:
+    county = County()
+    for number in range(1, 121):
+        county.record(number, county.dispute(number, title="甲"))
+    await county.write(desk.store)
+    log, target = AccessLog(desk, flush_s=60), f"dsp_{COUNTY}_000001"
+    async with door(desk, log) as client:
+        await ask(
+            client, f'{{ x: disputes(first: 100) {{ edges {{ node {{ id }} }} }} y: node(id: "{target}") {{ id }} }}'
+        )
+        await ask(client, "query($n: Int) { disputes(last: $n) { edges { cursor } } }", n=1)
+        await ask(client, '{ search(text: "ajbs111") { hits { matchedBy } } }')
+        await log.close()
+    crowd, cursor, hits = await entries(desk)
+    assert target in crowd.subject_ids and target in cursor.subject_ids
+    assert hits.subject_ids.split() == [f"dsp_{COUNTY}_000111", f"rec_{COUNTY}_000111"]
+    assert cursor.searched and cursor.searched != crowd.searched and not hits.searched
+
+
 async def test_a_machine_that_lacks_the_new_master_key_shows_nothing_until_it_has_it(desk: Desk) -> None:
     async def lacks(_: object) -> None:
         raise ConfigurationError("the database is sealed with a key that is not here")
@@ -222,10 +274,10 @@ async def test_an_auditor_reads_the_log_and_nobody_else_has_it(desk: Desk) -> No
 
 
 async def test_subjects_are_named_in_order_and_counted_whole() -> None:
-    found = Subjects([f"evt_{number}" for number in range(200)])
+    found = Subjects([f"evt_{number}" for number in range(9_000)])
     for id in ("pty_1", "rec_1", "dsp_2", "dsp_1", "dsp_2", "acc_1", "620725", "dsp"):
         found.add(id)
-    assert len(found) == 204 and len(found.first()) == 100
+    assert len(found) == 9_004 and len(found.first()) == 8_000
     assert found.first()[:5] == ["dsp_2", "dsp_1", "rec_1", "pty_1", "evt_0"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from app.authentication import Authentication
 from app.doorway import Standing
 from app.web import create_app
 from hub import sessions
-from hub.accounts import Grant, add_account, set_enabled
+from hub.accounts import Grant, add_account, set_enabled, set_password
 from hub.desk import Desk
 from hub.passwords import Passwords
 from hub.sessions import SignInLockedError, SignInRefusedError, sign_in
@@ -168,3 +169,26 @@ def test_the_same_at_the_command_line(run: Run, tmp_path: Path) -> None:
     for command in ("sessions", "sign-out"):
         missing = run("accounts", command, "nobody.here")
         assert missing.code == 1 and "no account is called nobody.here" in missing.err
+
+
+async def test_many_tries_at_once_are_no_more_than_one_after_the_other(desk: Desk) -> None:
+    passwords = Passwords()
+    tries = [*(f"wrong guess {number}" for number in range(20)), OLD]
+    ends = await asyncio.gather(*(sign_in(desk, passwords, "li.ming", one) for one in tries), return_exceptions=True)
+    locked = [one for one in ends if isinstance(one, SignInLockedError)]
+    assert len(locked) == len(tries) - sessions.FREE_TRIES
+    assert all(isinstance(one, SignInRefusedError) for one in ends[:-1])
+
+
+async def test_a_sign_in_under_way_does_not_outlive_the_password(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords, fits = Passwords(), Passwords.fits
+
+    async def fits_and_then_it_changes(self: Passwords, hashed: str | None, password: str) -> bool:
+        found = await fits(self, hashed, password)
+        await set_password(desk, passwords, "li.ming", NEW)
+        return found
+
+    monkeypatch.setattr(Passwords, "fits", fits_and_then_it_changes)
+    with pytest.raises(SignInRefusedError):
+        await sign_in(desk, passwords, "li.ming", OLD)
+    assert await sessions.open_sessions(desk, "li.ming") == []

@@ -90,7 +90,9 @@ class PeopleMutations:
     async def reveal_party(self, info: Info, input: RevealPartyInput) -> RevealPartyPayload | None:
         async def act() -> RevealPartyPayload:
             context, id = info.context, str(input.party_id)
-            details = input.details or [PartyDetail.ID_NUMBER, PartyDetail.PHONE]
+            details = input.details
+            if details is None:
+                details = [PartyDetail.ID_NUMBER, PartyDetail.PHONE]
             shown = await reveal_party(
                 context.desk, context.principal, context.sight, id, details, input.purpose,
                 context.access.limits.reveals_per_hour,

@@ -6,15 +6,19 @@ Their order means nothing once a database says which one it is sealed with; befo
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import stat
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hub.errors import ConfigurationError
 from hub.sealing import KEY_BYTES
 
 _OWNER = stat.S_IRUSR | stat.S_IWUSR
+#: how often, and after what pause, a process asks for the file that another one is changing
+_TRIES, _PAUSE_S = 100, 0.05
 
 
 def load(path: Path) -> tuple[bytes, ...]:
@@ -65,6 +69,35 @@ def load_or_create(path: Path) -> tuple[bytes, ...]:
     return (key,)
 
 
+def change(path: Path, made: Callable[[Sequence[bytes]], Sequence[bytes]]) -> None:
+    """Write the file anew with what ``made`` makes of its keys, where that is another.
+
+    One process at a time on a machine, from its look to its write: one that stood still in between would put back what
+    others took out, and take out what they put in. Raises ConfigurationError.
+    """
+    try:
+        folder = os.open(path.resolve().parent, os.O_RDONLY)
+    except OSError as exc:
+        raise _not_written(path, exc) from exc
+    try:
+        _have_alone(folder, path)
+        keys = load(path)
+        wanted = tuple(made(keys))
+        if wanted != keys:
+            replace(path, wanted)
+    finally:
+        os.close(folder)
+
+
+def _have_alone(folder: int, path: Path) -> None:
+    for _ in range(_TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_PAUSE_S)
+    raise ConfigurationError(f"another process is changing the key file {path}", hint="Wait for it, or end it.")
+
+
 def replace(path: Path, keys: Sequence[bytes]) -> None:
     """Write the file anew with these keys. Raises ConfigurationError where its place refuses."""
     # a link to a file elsewhere stays one
@@ -86,13 +119,17 @@ def replace(path: Path, keys: Sequence[bytes]) -> None:
         part.replace(path)
         _settle(path.parent)
     except OSError as exc:
-        raise ConfigurationError(
-            f"the key file {path} cannot be written anew: {exc.strerror}",
-            hint="Run this as the user its folder belongs to; or change its lines by hand, see docs/operator.md.",
-        ) from exc
+        raise _not_written(path, exc) from exc
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def _not_written(path: Path, exc: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"the key file {path} cannot be written anew: {exc.strerror}",
+        hint="Run this as the user its folder belongs to; or change its lines by hand, see docs/operator.md.",
+    )
 
 
 def as_lines(keys: Sequence[bytes]) -> bytes:

@@ -100,9 +100,8 @@ async def rotate(desk: Desk, file: Path, advance: Advance) -> Rotation:
         # what was sealed in an earlier run is passed over; a whole pass without a find proves that nothing is left
         while await _pass(mine, rotation, lambda done: advance(done, total)):
             pass
-        left = [key for key in key_file.load(file) if fingerprint_of(key) != rotation.old]
-        if len(left) < len(key_file.load(file)):
-            key_file.replace(file, left)
+        old = rotation.old
+        key_file.change(file, lambda keys: [key for key in keys if fingerprint_of(key) != old])
         return await mine.finish(rotation)
 
 
@@ -119,7 +118,7 @@ async def _prepared(desk: Desk, file: Path) -> str:
 
 def _lay_beside(file: Path) -> str:
     key = os.urandom(KEY_BYTES)
-    key_file.replace(file, [*key_file.load(file), key])
+    key_file.change(file, lambda keys: [*keys, key])
     return fingerprint_of(key)
 
 

@@ -102,7 +102,7 @@ async def test_what_is_not_stored_is_not_found(desk: Desk, server: FileServer, c
         # what erasing a content will do
         await tx.execute(update(tables.attachments).values(content_id=None))
         await tx.execute(delete(tables.attachment_contents))
-    for id in (refused, waiting, stored, "att_620725_0", "x", "%2e%2e", stored.replace("att_", "rec_")):
+    for id in (refused, waiting, stored, "att_620725_0", "x", "att%00x", "%2e%2e", stored.replace("att_", "rec_")):
         answer = await client.get(f"/files/{id}")
         assert (answer.status_code, answer.json()["errors"][0]["message"]) == (404, "there is no such file"), id
 

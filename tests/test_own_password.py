@@ -180,6 +180,11 @@ async def test_many_tries_at_once_are_no_more_than_one_after_the_other(desk: Des
     assert all(isinstance(one, SignInRefusedError) for one in ends[:-1])
 
 
+async def test_a_character_that_a_database_does_not_know_is_nobodys_name(desk: Desk) -> None:
+    with pytest.raises(SignInRefusedError):
+        await sign_in(desk, Passwords(), "li.ming\0", OLD)
+
+
 async def test_a_sign_in_under_way_does_not_outlive_the_password(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     passwords, fits = Passwords(), Passwords.fits
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -346,3 +348,28 @@ async def test_what_was_sealed_before_a_write_began_is_kept_under_the_key_of_the
         assert new.open_data_key(content.wrapped, content.id).open(content.body_sealed, content.id) == JPEG
         there, opened = await opens(other, new)
         assert there == opened > 0
+
+
+def test_a_process_that_stands_still_over_the_key_file_puts_nothing_back(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = key_file.load_or_create(file)
+    second, third = b"2" * 32, b"3" * 32
+    looked, goes_on = threading.Event(), threading.Event()
+
+    def slowly(keys: Sequence[bytes]) -> Sequence[bytes]:
+        looked.set()
+        goes_on.wait(10)
+        return [*keys, second]
+
+    slow = threading.Thread(target=key_file.change, args=(file, slowly))
+    slow.start()
+    assert looked.wait(10)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(key_file, "_TRIES", 2)
+        with pytest.raises(ConfigurationError, match="another process"):
+            key_file.change(file, lambda keys: [*keys, third])
+    goes_on.set()
+    key_file.change(file, lambda keys: [*keys, third])
+    slow.join()
+    assert set(key_file.load(file)) == {first, second, third}

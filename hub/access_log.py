@@ -154,16 +154,12 @@ class AccessLog:
         return self._is_failing
 
     def take_place(self) -> None:
-        """Call it before anything is read, then ``note`` or ``give_back``. Raises UnloggedError."""
+        """Call it before anything is read, then ``note``, however it ends. Raises UnloggedError."""
         is_late = bool(self._waiting) and time.monotonic() - self._since > self._flush_s + LATE_S
         if self._is_failing or is_late or len(self._waiting) + self._taken >= self._limit:
             self.refused += 1
             raise UnloggedError
         self._taken += 1
-
-    def give_back(self) -> None:
-        """Nothing was shown."""
-        self._taken -= 1
 
     def note(self, look: Look) -> None:
         """What was read, in the place that was taken; written soon."""

@@ -200,3 +200,17 @@ async def test_a_list_that_breaks_off_does_not_look_whole(desk: Desk, monkeypatc
             await asked.get("/export/disputes.csv")
         # nothing was sent of it yet
         assert (await asked.get("/export/disputes.xlsx")).status_code == 500
+
+
+async def test_a_slow_export_ends_with_the_right_to_it(desk: Desk) -> None:
+    await a_county(desk, 150)
+    asked_after = []
+
+    async def still(principal: Principal) -> bool:
+        asked_after.append(principal)
+        return False
+
+    async with client(desk, still=still) as asked:
+        with pytest.raises(ConnectionAbortedError):
+            await asked.get("/export/disputes.csv")
+        assert asked_after == [LOCAL]

@@ -28,7 +28,7 @@ access_log = Table(
     Column("details", Text, nullable=False, server_default=_NONE),
     #: keyed hash of what was searched for: equal searches are equal, nothing else can be told
     Column("searched", Text, nullable=False, server_default=_NONE),
-    #: our keys of what the answer held, a blank before and behind each; the first of them where they were many
+    #: our keys of what the answer held, a blank before and behind each
     Column("subject_ids", Text, nullable=False, server_default=_NONE),
     Column("subject_count", Integer, nullable=False, server_default=text("0")),
     Index("ix_access_log_at", "at"),
